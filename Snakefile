@@ -1,0 +1,60 @@
+"""From recordings to a robustness report. The science is in the package yuragi; each rule is one command of it."""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+# Jobs call `yuragi`, wherever Snakemake itself was started from.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+from yuragi.config.model import read_config
+from yuragi.config.plan import Plan
+from yuragi.errors import InputError
+
+min_version("9.27")
+
+
+# A configuration given on the command line replaces the default one whole: two merged ones would be neither.
+if not workflow.configfiles:
+
+    configfile: "config/demo.yaml"
+
+
+container: "envs/Containerfile"
+
+
+report: "workflow/report/workflow.rst"
+
+
+try:
+    plan = Plan(read_config(config, ", ".join(map(str, workflow.configfiles))))
+except InputError as error:
+    sys.exit(f"yuragi: {error}")
+
+
+wildcard_constraints:
+    recording="[a-z][a-z0-9_]*",
+    experiment="[a-z][a-z0-9_]*",
+    arm="[a-z][a-z0-9_]*",
+    seed="[0-9]+",
+    figure="[a-z][a-z0-9_]*",
+
+
+include: "workflow/rules/ingest.smk"
+include: "workflow/rules/brain.smk"
+include: "workflow/rules/networks.smk"
+include: "workflow/rules/figures.smk"
+
+
+localrules:
+    all,
+    fetch,
+    fetch_dataset,
+
+
+rule all:
+    input:
+        expand(f"{plan.results}/figures/{{figure}}.svg", figure=plan.figures()),
+    default_target: True

@@ -1,0 +1,99 @@
+"""How attacks run a network: in evaluation mode, over the draws of its noise, a bounded number of passes at a time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import lazy_loader as lazy
+
+from yuragi.errors import InputError
+
+torch = lazy.load("torch")
+
+
+def is_stochastic(model: torch.nn.Module) -> bool:
+    """Whether the network says that it draws noise (``model.stochastic``); a network that does not say is deterministic."""
+    return bool(getattr(model, "stochastic", False))
+
+
+def useful_draws(model: torch.nn.Module, draws: int) -> int:
+    """The number of draws that tell something: those asked for, or one when the network is deterministic."""
+    return draws if is_stochastic(model) else 1
+
+
+@contextlib.contextmanager
+def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
+    """Every part of the network in evaluation mode inside the block; afterwards each part is as it was.
+
+    Dropout stays off and the running statistics of a normalisation stay as they are. Noise that belongs to the network stays on.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def sample_logits(model: torch.nn.Module, images: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
+    """The logits z of each image under each draw, (draw, image, class); one draw when the network is deterministic.
+
+    Errors: `InputError` when the network returns something else than two or more classes per image.
+    """
+    logits = model.sample_logits(images, generator, draws) if is_stochastic(model) else model(images)[None]
+    if logits.ndim != 3 or logits.shape[1] != len(images) or logits.shape[2] < 2:
+        raise InputError(
+            f"model: its logits have shape {tuple(logits.shape)} for {len(images)} images; it must return (image, class) with two or more "
+            "classes, and (draw, image, class) from sample_logits"
+        )
+    return logits
+
+
+def fresh_seed(generator: torch.Generator) -> int:
+    """A seed drawn from a generator: for noise that several measurements share, or that one must not share with another."""
+    return int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+
+def pieces(n_images: int, draws: int, chunk: int) -> Iterator[tuple[slice, int]]:
+    """Slices of the images, each with a number of draws, so that images × draws never exceeds ``chunk``.
+
+    The draws of one slice add up to ``draws``.
+
+    >>> list(pieces(3, 4, chunk=8))
+    [(slice(0, 2, None), 4), (slice(2, 3, None), 4)]
+    >>> list(pieces(1, 4, chunk=3))
+    [(slice(0, 1, None), 3), (slice(0, 1, None), 1)]
+    """
+    if chunk < 1 or draws < 1:
+        raise InputError(f"chunk = {chunk}, draws = {draws}: both must be at least 1")
+    images_at_once = max(1, chunk // draws)
+    for start in range(0, n_images, images_at_once):
+        images = slice(start, min(start + images_at_once, n_images))
+        for first in range(0, draws, chunk):
+            yield images, min(chunk, draws - first)
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The cross-entropy -log softmax(z)_y of every draw and image, (draw, image); `InputError` for a label without a class."""
+    n_draws, n_images, n_classes = logits.shape
+    if int(labels.max()) >= n_classes:
+        raise InputError(f"labels: {int(labels.max())} occurs but the network has classes 0 to {n_classes - 1}; check the data set and the network")
+    flat = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.repeat(n_draws), reduction="none")
+    return flat.unflatten(0, (n_draws, n_images))
+
+
+def check_images(images: torch.Tensor, labels: torch.Tensor) -> None:
+    """Refuse images that are not pixels in [0, 1] and labels that do not fit them, with an `InputError`."""
+    if images.ndim < 2 or len(images) == 0 or not images.is_floating_point():
+        raise InputError(
+            f"images: shape {tuple(images.shape)} of {images.dtype}; give one or more images as (image, channel, height, width) of floats"
+        )
+    if labels.shape != images.shape[:1] or labels.dtype != torch.int64:
+        raise InputError(f"labels: shape {tuple(labels.shape)} of {labels.dtype} for {len(images)} images; give one int64 class per image")
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 1):  # so written that NaN fails too
+        raise InputError(f"images: values from {low:.4g} to {high:.4g}; pixels must be in [0, 1], so leave the normalisation to the network")
+    if int(labels.min()) < 0:
+        raise InputError(f"labels: {int(labels.min())} occurs; classes count from 0")

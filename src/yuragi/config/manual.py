@@ -1,0 +1,109 @@
+"""The JSON schema and the manual of the configuration, generated from its classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from yuragi.attacks.base import Attack
+from yuragi.config.model import Config, Data, Experiment
+from yuragi.datasets.base import Dataset
+from yuragi.figures.base import Figure
+from yuragi.jobs.attack import Evaluation
+from yuragi.jobs.calibrate import Calibration
+from yuragi.jobs.ingest import Quality
+from yuragi.jobs.spectra import Estimation as SpectrumEstimation
+from yuragi.jobs.spontaneous import Estimation as AutoregressionEstimation
+from yuragi.jobs.target import Spec as TargetDescription
+from yuragi.jobs.train import Arm
+from yuragi.models.base import Architecture
+from yuragi.noise.base import Noise
+from yuragi.plugins import Plugin, discover
+from yuragi.regularizers.base import Penalty
+from yuragi.training.settings import TrainingSettings
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "": Config,
+    "data": Data,
+    "quality": Quality,
+    "spectra": SpectrumEstimation,
+    "spontaneous": AutoregressionEstimation,
+    "calibration": Calibration,
+    "target": TargetDescription,
+    "arms.<name>": Arm,
+    "evaluation": Evaluation,
+    "experiments.<name>": Experiment,
+    "experiments.<name>.training": TrainingSettings,
+}
+
+ROOMS: dict[str, tuple[str, type[Plugin]]] = {
+    "recordings.<name>, experiments.<name>.images": ("yuragi.datasets", Dataset),
+    "experiments.<name>.network": ("yuragi.models", Architecture),
+    "arms.<name>.penalty": ("yuragi.regularizers", Penalty),
+    "arms.<name>.noise": ("yuragi.noise", Noise),
+    "attacks.<name>": ("yuragi.attacks", Attack),
+    "figures, made where their results are there": ("yuragi.figures", Figure),
+}
+
+INTRODUCTION = """# The configuration
+
+This page is generated from the code (`make manual`); a test keeps the two in step.
+
+| file | what it computes |
+|---|---|
+| `demo.yaml` | the default: data that come inside packages and simulated ones with known truth |
+| `tiny.yaml` | the whole path in a minute, to try out a cluster or an installation |
+| `recordings.yaml` | the same path on real public recordings |
+| `paper.yaml` | whole image sets and larger networks, for a GPU or a cluster |
+
+Choose one with `snakemake --cores 2 --configfile config/recordings.yaml` or `make run CONFIG=config/recordings.yaml`. An unknown key or value is refused in
+one line before anything runs. `schema.json` serves editors that complete and check YAML: begin a file with
+`# yaml-language-server: $schema=schema.json`.
+"""
+
+
+def schema_text() -> str:
+    """The JSON schema of the configuration."""
+    return json.dumps(Config.model_json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def manual_text() -> str:
+    """The manual of every key, as Markdown."""
+    parts = [INTRODUCTION]
+    for place, model in SECTIONS.items():
+        parts.append(f"## `{place}`\n" if place else "## Top level\n")
+        parts.append(_table(model.model_fields))
+    parts.append("# Kinds\n\nThe key `kind` chooses one; the other keys are its options.\n")
+    for place, (room, base) in ROOMS.items():
+        parts.append(f"## {place}\n")
+        for kind, plugin in discover(room, base).items():
+            parts.append(f"### `kind: {kind}`\n\n{plugin.title()}\n")
+            options = {name: field for name, field in plugin.model_fields.items() if name != "kind" and not (base is Attack and name == "eps")}
+            if options:
+                parts.append(_table(options))
+    return "\n".join(parts)
+
+
+def _table(fields: dict[str, FieldInfo]) -> str:
+    return "\n".join(["| key | default | meaning |", "|---|---|---|", *_rows(fields)]) + "\n"
+
+
+def _rows(fields: dict[str, FieldInfo]) -> Iterator[str]:
+    for name, field in fields.items():
+        meaning = (field.description or "").replace("|", "\\|")
+        yield f"| `{name}` | {_default(field)} | {meaning} |"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value: Any = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        return "its own defaults"
+    if isinstance(value, dict) and any(isinstance(item, BaseModel) for item in value.values()):
+        return ", ".join(f"`{name}`" for name in value)
+    return f"`{json.dumps(value)}`"

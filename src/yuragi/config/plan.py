@@ -1,0 +1,168 @@
+"""From the configuration to the workflow: the files of a run and the specification of every job."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cached_property
+from typing import Any
+
+from yuragi.config.model import Config
+from yuragi.errors import InputError
+from yuragi.files import canonical_json
+from yuragi.figures.base import Figure, figures
+from yuragi.jobs import activity, attack, base, calibrate, fetch, figure, ingest, robustness, spectra, spontaneous, train
+from yuragi.randomness import derive_seed
+from yuragi.settings import Settings
+
+
+class Plan:
+    """What the rules of the workflow ask: which files there are, and with which specification a job makes each.
+
+    config
+        the checked configuration
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.results = f"results/{config.name}"
+        self._codes: dict[str, str] = {}
+
+    # --- which files there are
+
+    @cached_property
+    def datasets(self) -> dict[str, Any]:
+        """Every data set of the run by the name of its file: recordings under their own name, image sets under their experiment's."""
+        recordings = {f"recordings/{name}": dataset for name, dataset in self.config.recordings.items()}
+        return recordings | {f"images/{name}": experiment.images for name, experiment in self.config.experiments.items()}
+
+    def markers(self, name: str | None = None) -> list[str]:
+        """The files that say that a data set was fetched; none for those that are embedded or simulated."""
+        chosen = self.datasets if name is None else {name: self.datasets[name]}
+        return [f"{self.config.data.cache}/.fetched/{self.config.name}/{key}.json" for key, dataset in chosen.items() if dataset.files()]
+
+    def networks(self, experiment: str | None = None) -> list[str]:
+        """The names of all networks, ``<experiment>/<arm>-seed<seed>``."""
+        chosen = self.config.experiments if experiment is None else [experiment]
+        return [
+            f"{name}/{arm}-seed{seed}" for name in chosen for arm in self.config.arms_of(name) for seed in self.config.experiments[name].seeds
+        ]
+
+    def spectra_files(self) -> list[str]:
+        """The spectra that the brain target is built from."""
+        wanted = self.config.target
+        if wanted is None:
+            return []
+        names = set(wanted.stages.values()) | ({wanted.variance_ratio} if isinstance(wanted.variance_ratio, str) else set())
+        return [f"{self.results}/spectra/{name}.nc" for name in sorted(names)]
+
+    def model_file(self) -> list[str]:
+        """The model of spontaneous activity that the brain target is built from, if it has one."""
+        wanted = self.config.target
+        return [] if wanted is None or wanted.spontaneous is None else [f"{self.results}/spontaneous/{wanted.spontaneous}.nc"]
+
+    def target_file(self, arm: str) -> list[str]:
+        """The brain target where the arm needs it; a plain network must not be trained anew when the target changes."""
+        return [f"{self.results}/target.nc"] if self.config.arms[arm].needs_target else []
+
+    def by_kind(self) -> dict[str, list[str]]:
+        """The results that figures are made from, by kind."""
+        experiments = list(self.config.experiments)
+        found = {
+            "spectra": [f"{self.results}/spectra/{name}.nc" for name in self.config.responses()],
+            "models": [f"{self.results}/spontaneous/{name}.nc" for name in self.config.spontaneous_recordings()],
+            "comparisons": [f"{self.results}/spontaneous/{name}.comparison.csv" for name in self.config.spontaneous_recordings()],
+            "estimates": [f"{self.results}/calibration/estimates.csv"] if self.config.calibration else [],
+            "pure_noise": [f"{self.results}/calibration/pure_noise.csv"] if self.config.calibration else [],
+            "target": [f"{self.results}/target.nc"] if self.config.target else [],
+            "activity": [f"{self.results}/activity/{name}.nc" for name in experiments if self._layers(name)],
+            "histories": [f"{self.results}/networks/{name}.history.csv" for name in self.networks()],
+            "robustness": [f"{self.results}/robustness/{name}.csv" for name in experiments],
+            "differences": [f"{self.results}/robustness/{name}.differences.csv" for name in experiments],
+        }
+        return {kind: files for kind, files in found.items() if files}
+
+    def figures(self) -> list[str]:
+        """The figures whose results this run makes."""
+        there = self.by_kind()
+        return [name for name, chosen in figures().items() if all(kind in there for kind in chosen.needs) and self._applies(chosen)]
+
+    def _applies(self, chosen: type[Figure]) -> bool:
+        return not chosen.needs_truth or any(dataset.planted for dataset in self.config.recordings.values())
+
+    def figure_inputs(self, name: str) -> dict[str, list[str]]:
+        """The files that a figure is made from, by kind."""
+        there, chosen = self.by_kind(), figures()[name]
+        return {kind: there[kind] for kind in (*chosen.needs, *chosen.uses) if kind in there}
+
+    def figure_arguments(self, name: str) -> str:
+        """The same files as options of the command line."""
+        return " ".join(f"--{kind.replace('_', '-')} {shlex.join(files)}" for kind, files in self.figure_inputs(name).items())
+
+    @property
+    def fetch_options(self) -> str:
+        """Where to fetch to and from, as options of the command line."""
+        data = self.config.data
+        return f"--cache {shlex.quote(data.cache)}" + (f" --mirror {shlex.quote(data.mirror)}" if data.mirror else "")
+
+    # --- with which specification a job makes them
+
+    def spec(self, job: str, name: str = "") -> str:
+        """The resolved specification of one job as canonical JSON."""
+        return canonical_json(self._spec(job, name).canonical())
+
+    def code(self, job: str, name: str = "") -> str:
+        """The digest of the code that the job runs for its specification."""
+        return base.job(job).digest(self._spec(job, name))
+
+    def _spec(self, job: str, name: str) -> Settings:
+        config = self.config
+        if job == "fetch":
+            return fetch.Spec(dataset=self.datasets[name])
+        if job == "ingest":
+            return ingest.Spec(dataset=self.datasets[name], quality=config.quality)
+        if job == "spectra":
+            return spectra.Spec(**config.spectra_of(name).model_dump(), seed=self._seed("spectra", name))
+        if job == "spontaneous":
+            return spontaneous.Spec(**config.spontaneous_of(name).model_dump(), seed=self._seed("spontaneous", name))
+        if job == "calibrate":
+            assert config.calibration is not None
+            return calibrate.Spec(**config.calibration.model_dump(), seed=self._seed("calibrate"))
+        if job == "target":
+            assert config.target is not None
+            return config.target
+        if job == "figure":
+            return figure.Spec(figure=figures()[name]())
+        experiment_name, _, network = name.partition("/")
+        experiment = config.experiments[experiment_name]
+        if job == "activity":
+            return activity.Spec(layers=self._layers(experiment_name), chunk=config.chunk)
+        if job == "robustness":
+            return robustness.Spec(seed=self._seed("robustness", experiment_name))
+        arm, _, seed = network.rpartition("-seed")
+        if job == "train":
+            # The seed does not name the arm: networks of one seed start from the same parameters and see images in the same order.
+            return train.Spec(
+                network=experiment.network,
+                training=experiment.training,
+                arm=config.arms[arm],
+                seed=self._seed("train", experiment_name, seed),
+            )
+        if job == "attack":
+            return attack.Spec(
+                attacks=config.attacks,
+                epsilons=experiment.epsilons,
+                test_images=experiment.test_images,
+                evaluation=config.evaluation,
+                chunk=config.chunk,
+                seed=self._seed("attack", experiment_name, seed),
+            )
+        raise InputError(f"no rule makes '{job}'")
+
+    def _layers(self, experiment: str) -> list[str]:
+        """The layers whose spectra are shown: those that some arm constrains."""
+        arms = [self.config.arms[name] for name in self.config.arms_of(experiment)]
+        penalised = {layer for arm in arms if arm.penalty for layer in arm.penalty.layers}
+        return sorted(penalised | {arm.noise.layer for arm in arms if arm.noise} - {"input"})
+
+    def _seed(self, *parts: object) -> int:
+        return derive_seed(self.config.seed, *parts)

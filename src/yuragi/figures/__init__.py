@@ -1,0 +1,1 @@
+"""One module a figure: a tidy table first, then its drawing."""

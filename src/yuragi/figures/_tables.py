@@ -1,0 +1,30 @@
+"""How figures read tables that jobs wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from yuragi.errors import InputError
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A CSV file with at least these columns; an `InputError` names the file and what it lacks."""
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: cannot be read as CSV ({reason}); make it again with the step that writes it") from error
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise InputError(
+            f"{path}: the column '{missing[0]}' is missing, there are {', '.join(map(str, table.columns))}; give the file of another step"
+        )
+    return table
+
+
+def joined(tables: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The rows of all tables under these columns, an empty table where there are none."""
+    filled = [table[list(columns)] for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(columns))

@@ -1,0 +1,85 @@
+"""How training went."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import lazy_loader as lazy
+
+from yuragi.figures import style
+from yuragi.figures.base import Figure, Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+np = lazy.load("numpy")
+pd = lazy.load("pandas")
+
+PANELS = {"cross_entropy_nats": "cross-entropy (nats)", "train_accuracy": "training accuracy", "held_out_accuracy": "held-out accuracy"}
+
+
+class Learning(Figure):
+    """Loss and accuracy after every epoch of training."""
+
+    kind: Literal["learning"] = "learning"
+
+    needs: ClassVar = ("histories",)
+
+    def table(self, results: Results) -> pd.DataFrame:
+        """One row a network and epoch; the cross-entropy is the loss without the penalty."""
+        return pd.concat([_of_network(path) for path in results["histories"]], ignore_index=True)
+
+    @style.styled
+    def draw(self, table: pd.DataFrame) -> Drawing:
+        """A strip an experiment: cross-entropy, training accuracy, held-out accuracy; a line an arm."""
+        looks = style.looks(table["arm"])
+        groups = list(table.groupby("experiment", sort=False))
+        drawing, strips = style.strips([f"{name}: {rows['seed'].nunique()} seeds an arm" for name, rows in groups], columns=len(PANELS), sharex=True)
+        for panels, (_, rows) in zip(strips, groups, strict=True):
+            for axis, (column, label) in zip(panels, PANELS.items(), strict=True):
+                _draw_measure(axis, column, rows, looks)
+                axis.set(xlabel="epoch", ylabel=label)
+            panels[0].set_yscale("log")
+        style.legend_below(drawing, [axis for panels in strips for axis in panels])
+        return drawing
+
+
+def _of_network(path: Path) -> pd.DataFrame:
+    from yuragi.figures._tables import read_table
+
+    history = read_table(path, ("epoch", "loss", "penalty", "train_accuracy"))
+    arm, seed = _arm_and_seed(path)
+    return pd.DataFrame(
+        {
+            "experiment": path.parent.name,
+            "arm": arm,
+            "seed": seed,
+            "epoch": history["epoch"],
+            "cross_entropy_nats": history["loss"] - history["penalty"],
+            "penalty_in_loss": history["penalty"],
+            "train_accuracy": history["train_accuracy"],
+            "held_out_accuracy": history.get("held_out_accuracy", np.nan),
+        }
+    )
+
+
+def _arm_and_seed(path: Path) -> tuple[str, int]:
+    from yuragi.errors import InputError
+
+    found = re.fullmatch(r"(.+)-seed(\d+)\.history\.csv", path.name)
+    if found is None:
+        raise InputError(f"{path}: the name does not tell arm and seed; call it <experiment>/<arm>-seed<seed>.history.csv")
+    return found[1], int(found[2])
+
+
+def _draw_measure(axis: Any, column: str, rows: pd.DataFrame, looks: dict[str, style.Look]) -> None:
+    for arm, of_arm in rows.groupby("arm", sort=False):
+        by_epoch = of_arm.groupby("epoch")[column]
+        mean = by_epoch.mean()
+        if not style.present(mean):
+            continue
+        color = looks[str(arm)].color
+        axis.fill_between(mean.index, by_epoch.min(), by_epoch.max(), color=color, **style.BAND)
+        axis.plot(mean.index, mean, color=color, label=str(arm))

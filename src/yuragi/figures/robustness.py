@@ -1,0 +1,74 @@
+"""Robust accuracy of every arm against the size of the attack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import lazy_loader as lazy
+
+from yuragi.figures import style
+from yuragi.figures.base import Figure, Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+np = lazy.load("numpy")
+pd = lazy.load("pandas")
+
+COLUMNS = ("arm", "attack", "epsilon", "accuracy", "low", "high", "minimum", "maximum", "sd", "clean_accuracy", "seeds", "images")
+
+
+class Robustness(Figure):
+    """Accuracy under attack as a function of ε, for every experiment, attack and arm."""
+
+    kind: Literal["robustness"] = "robustness"
+
+    needs: ClassVar = ("robustness",)
+
+    def table(self, results: Results) -> pd.DataFrame:
+        """One row an experiment, arm, attack and ε: mean over seeds and images, its 95 % interval, and the spread over seeds."""
+        from yuragi.figures._tables import joined, read_table
+
+        tables = [read_table(path, COLUMNS).assign(experiment=path.stem) for path in results["robustness"]]
+        table = joined(tables, ("experiment", *COLUMNS))
+        return table.rename(
+            columns={"epsilon": "epsilon_pixel_units", "minimum": "smallest_of_seeds", "maximum": "largest_of_seeds", "sd": "sd_over_seeds"}
+        )
+
+    @style.styled
+    def draw(self, table: pd.DataFrame) -> Drawing:
+        """A strip an experiment, a panel an attack, a line an arm."""
+        attacks = list(dict.fromkeys(table["attack"]))
+        looks = style.looks(table["arm"])
+        groups = [rows for _, rows in table.groupby("experiment", sort=False)]
+        drawing, strips = style.strips([_title(rows) for rows in groups], columns=len(attacks), sharey=True, panel=(2.9, 2.7))
+        for panels, rows in zip(strips, groups, strict=True):
+            for axis, attack in zip(panels, attacks, strict=True):
+                _draw_attack(axis, rows[rows["attack"] == attack], looks)
+                axis.set(title=attack.replace("_", " "), xlabel="ε (pixel units)")
+            panels[0].set(ylabel="accuracy", ylim=(-0.02, 1.02))
+        style.legend_below(drawing, [axis for panels in strips for axis in panels])
+        return drawing
+
+
+def _title(rows: pd.DataFrame) -> str:
+    seeds, images = rows["seeds"].max(), rows["images"].max()
+    return f"{rows['experiment'].iloc[0]}: {seeds} seed{'s' if seeds > 1 else ''} an arm, {images} images"
+
+
+def _draw_attack(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look]) -> None:
+    budgets = np.unique(rows["epsilon_pixel_units"])
+    step = np.diff(budgets).min() if len(budgets) > 1 else 0.0
+    present = list(rows["arm"].unique())
+    for place, (arm, of_arm) in enumerate(rows.groupby("arm", sort=False)):
+        look = looks[str(arm)]
+        line = of_arm.sort_values("epsilon_pixel_units")
+        epsilon = line["epsilon_pixel_units"]
+        axis.fill_between(epsilon, line["low"], line["high"], color=look.color, **(style.BAND | {"alpha": 0.13}))
+        axis.plot(epsilon, line["accuracy"], color=look.color, marker=look.marker, label=str(arm))
+        # Side by side, so that the spread of one arm does not hide that of the next.
+        shift = 0.12 * step * (place - (len(present) - 1) / 2)
+        axis.vlines(epsilon + shift, line["smallest_of_seeds"], line["largest_of_seeds"], color=look.color, linewidth=1)
+        axis.plot(
+            0, line["clean_accuracy"].iloc[0], marker=look.marker, markersize=8, fillstyle="none", color=look.color, linestyle="none", clip_on=False
+        )

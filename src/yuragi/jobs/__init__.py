@@ -1,0 +1,1 @@
+"""The steps of the workflow: read, call the library, write; no science."""

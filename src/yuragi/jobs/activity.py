@@ -1,0 +1,37 @@
+"""Measure the covariance spectra of hidden activity in every network of an experiment, on held-out images."""
+
+from __future__ import annotations
+
+from pydantic import Field, PositiveInt
+
+from yuragi.jobs.base import InputPath, OutputPath
+from yuragi.settings import Settings
+
+
+class Spec(Settings):
+    layers: tuple[str, ...] = Field(("hidden1",), description="layers whose activity is measured")
+    chunk: PositiveInt = Field(4096, description="most images held at once")
+
+
+def run(images: InputPath, spectra: OutputPath, networks: list[InputPath], *, spec: Spec) -> None:
+    """Write the eigenvalues by network, layer and rank; the networks' files are named ``<arm>-seed<seed>``."""
+    import torch
+    import xarray as xr
+
+    from yuragi.datasets.splits import split
+    from yuragi.files import read_netcdf, write_netcdf
+    from yuragi.jobs.results import arm_and_seed
+    from yuragi.training.checkpoint import load_network
+    from yuragi.training.spectra import layer_spectrum
+
+    held_out = torch.from_numpy(split(read_netcdf(images, "images"), "test")[0])
+    measured = []
+    for path in networks:
+        network = load_network(path)
+        layers = [layer_spectrum(network, held_out, layer, chunk=spec.chunk) for layer in spec.layers]
+        measured.append(xr.concat(layers, dim=xr.Variable("layer", list(spec.layers)), join="outer", combine_attrs="drop"))
+    arms, seeds = zip(*(arm_and_seed(path) for path in networks), strict=True)
+    result = xr.concat(measured, dim="network", join="outer", combine_attrs="drop").to_dataset(name="spectrum")
+    result = result.assign_coords(arm=("network", list(arms)), seed=("network", list(seeds)))
+    result.attrs = {"held_out_images": len(held_out), "description": "eigenvalues of the covariance of noise-free activity over held-out images"}
+    write_netcdf(result, spectra)

@@ -1,0 +1,58 @@
+"""Make one figure: its table, then its drawing from the table alone."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from yuragi.figures.base import Figure
+from yuragi.jobs.base import InputPath, OutputPath
+from yuragi.plugins import any_of
+from yuragi.settings import Settings
+
+
+class Spec(Settings):
+    figure: any_of("yuragi.figures", Figure) = Field(description="the figure and its options")
+
+
+def run(
+    table: OutputPath,
+    drawing: OutputPath,
+    *,
+    spec: Spec,
+    spectra: list[InputPath] | None = None,
+    models: list[InputPath] | None = None,
+    comparisons: list[InputPath] | None = None,
+    estimates: list[InputPath] | None = None,
+    pure_noise: list[InputPath] | None = None,
+    target: list[InputPath] | None = None,
+    activity: list[InputPath] | None = None,
+    histories: list[InputPath] | None = None,
+    robustness: list[InputPath] | None = None,
+    differences: list[InputPath] | None = None,
+) -> None:
+    """Write the table as CSV and the drawing as SVG, or as the drawing's suffix says."""
+    import pandas as pd
+
+    from yuragi.errors import InputError
+    from yuragi.figures.style import save
+    from yuragi.files import write_table
+
+    given = {
+        "spectra": spectra,
+        "models": models,
+        "comparisons": comparisons,
+        "estimates": estimates,
+        "pure_noise": pure_noise,
+        "target": target,
+        "activity": activity,
+        "histories": histories,
+        "robustness": robustness,
+        "differences": differences,
+    }
+    results = {kind: files for kind, files in given.items() if files}
+    for kind in spec.figure.needs:
+        if kind not in results:
+            raise InputError(f"--{kind.replace('_', '-')}: the figure '{spec.figure.kind}' needs these files; give them")
+    write_table(spec.figure.table(results), table)
+    # Read back, so that the drawing cannot show what the table does not say.
+    save(spec.figure.draw(pd.read_csv(table)), drawing)

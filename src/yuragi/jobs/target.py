@@ -1,0 +1,71 @@
+"""Build a brain target from fitted spectra and a model of spontaneous activity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field, PositiveFloat
+
+from yuragi.jobs.base import InputPath, OutputPath
+from yuragi.settings import Name, Settings
+
+if TYPE_CHECKING:
+    from yuragi.spectra.power_law import PowerLawFit
+
+
+class Spec(Settings):
+    stages: dict[Name, Name] = Field(description="stages of the hierarchy: for each, the name of the responses that give its exponent")
+    spontaneous: Name | None = Field(None, description="name of the recording that gives the model of spontaneous activity")
+    variance_ratio: Name | PositiveFloat | None = Field(
+        None,
+        description="variance of spontaneous over stimulus-driven activity: a number, or the name of the responses whose trial-to-trial variability measures it",
+    )
+
+
+def run(target: OutputPath, *, spec: Spec, spectra: list[InputPath] | None = None, model: InputPath | None = None) -> None:
+    """Write the target; the files of spectra are told apart by their names."""
+    from yuragi.errors import InputError, unknown
+    from yuragi.files import read_netcdf
+    from yuragi.spontaneous.var import VARFit
+    from yuragi.targets import BrainTarget
+
+    files = {path.stem: path for path in spectra or []}
+
+    def opened(name: str) -> Path:
+        if name not in files:
+            raise unknown("spectrum", name, files)
+        return files[name]
+
+    ratio = spec.variance_ratio
+    if isinstance(ratio, str):
+        ratio = float(read_netcdf(opened(ratio), "variance_ratio")["variance_ratio"])
+        if not ratio > 0:
+            raise InputError(f"{files[spec.variance_ratio]}: the variance ratio {ratio:.3g} is not positive; give a number as target.variance_ratio")
+    provenance = {stage: f"cvPCA of {read_netcdf(opened(name), 'alpha').attrs.get('source', name)}" for stage, name in spec.stages.items()}
+    spontaneous = None
+    if model is not None:
+        dataset = read_netcdf(model, "coefficients")
+        spontaneous = VARFit.from_dataset(dataset)
+        provenance["spontaneous"] = f"vector autoregression of {dataset.attrs.get('source', model.stem)}"
+    fits = {stage: _fit(opened(name)) for stage, name in spec.stages.items()}
+    BrainTarget.from_fits(fits, spontaneous=spontaneous, variance_ratio=ratio, provenance=provenance).write(target)
+
+
+def _fit(path: Path) -> PowerLawFit:
+    """The power law that the spectra job fitted to the cross-validated spectrum."""
+    import numpy as np
+
+    from yuragi.files import read_netcdf
+    from yuragi.spectra.power_law import PowerLawFit
+
+    dataset = read_netcdf(path, "alpha").sel(estimator="cvpca")
+    interval = (float(dataset["alpha_low"]), float(dataset["alpha_high"]))
+    return PowerLawFit(
+        alpha=float(dataset["alpha"]),
+        alpha_interval=None if np.isnan(interval).any() else interval,
+        ranks=(int(dataset.attrs["first_rank"]), int(dataset.attrs["last_rank"])),
+        r_squared=float(dataset["r_squared"]),
+        intercept=float(dataset["intercept"]),
+        negative_ranks=int(dataset["negative_ranks"]),
+    )

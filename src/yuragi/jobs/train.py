@@ -1,0 +1,82 @@
+"""Train one network: one arm, one seed; resumes from its last checkpoint after an interruption."""
+
+from __future__ import annotations
+
+from pydantic import Field, PositiveInt
+
+from yuragi.jobs.base import InputPath, Job, OutputPath
+from yuragi.models.base import Architecture
+from yuragi.noise.base import Noise
+from yuragi.plugins import any_of
+from yuragi.regularizers.base import Penalty
+from yuragi.settings import Settings
+from yuragi.training.settings import TrainingSettings
+
+
+class Arm(Settings):
+    """One variant of training: which constraints the network carries. Without any it is the plain network."""
+
+    penalty: any_of("yuragi.regularizers", Penalty) | None = Field(None, description="a penalty on hidden activity")
+    noise: any_of("yuragi.noise", Noise) | None = Field(None, description="noise inside the network, in training and afterwards")
+
+    @property
+    def needs_target(self) -> bool:
+        """Whether training this arm reads the brain target."""
+        return any(part is not None and part.needs_target for part in (self.penalty, self.noise))
+
+
+class Spec(Settings):
+    network: any_of("yuragi.models", Architecture) = Field(description="the architecture")
+    training: TrainingSettings = Field(TrainingSettings(), description="how it is trained")
+    arm: Arm = Field(Arm(), description="the constraints that it carries")
+    seed: int = Field(0, ge=0, description="seed of the parameters, of the order of images and of the noise")
+
+
+def run(
+    images: InputPath,
+    network: OutputPath,
+    history: OutputPath,
+    *,
+    spec: Spec,
+    target: InputPath | None = None,
+    scratch: str = ".snakemake/yuragi",
+    device: str = "auto",
+) -> None:
+    """Train, write the network and its learning history, and only then remove the checkpoint."""
+    import hashlib
+
+    from yuragi.datasets.splits import split
+    from yuragi.errors import InputError
+    from yuragi.files import canonical_json, read_netcdf, sha256_of, write_table
+    from yuragi.targets import BrainTarget
+    from yuragi.training.build import build_network
+    from yuragi.training.checkpoint import save_network
+    from yuragi.training.standard import remove_checkpoint, train
+
+    if spec.arm.needs_target and target is None:
+        raise InputError("--target: this arm reads the brain target; give the file that the step 'target' wrote")
+    brain = BrainTarget.read(target) if target is not None else None
+    data = read_netcdf(images, "images")
+    training_images, training_labels = split(data, "train")
+    n_classes = len(data.attrs["classes"])
+    built = build_network(spec.network, training_images.shape[1:], n_classes, seed=spec.seed, noise=spec.arm.noise, target=brain)
+    # Everything that decides the result, so that a checkpoint of other code, data or settings is never taken up.
+    inputs = [sha256_of(path) for path in (images, target) if path is not None]
+    key = hashlib.sha256(canonical_json([Job("train").digest(spec), spec.canonical(), inputs]).encode()).hexdigest()[:32]
+    table = train(
+        built,
+        training_images,
+        training_labels,
+        spec.training,
+        seed=spec.seed,
+        penalty=spec.arm.penalty,
+        target=brain,
+        validation=split(data, "test"),
+        scratch=scratch,
+        key=key,
+        device=device,
+        description=f"training {network.stem}, epochs",
+    )
+    write_table(table, history)
+    save_network(built, spec.canonical(), network)
+    remove_checkpoint(scratch, key)

@@ -1,0 +1,7 @@
+"""Where `Network` is imported from; PyTorch is loaded only when the class is asked for."""
+
+from __future__ import annotations
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach("yuragi.models", submod_attrs={"_network": ["Network"]})

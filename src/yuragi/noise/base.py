@@ -1,0 +1,66 @@
+"""What every noise has in common: where it enters, how large it is and how many time steps a draw has."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from yuragi.errors import InputError
+from yuragi.plugins import Plugin
+
+if TYPE_CHECKING:
+    import torch
+
+    from yuragi.noise.layer import SpontaneousNoise
+    from yuragi.targets import BrainTarget
+
+
+class Noise(Plugin):
+    """Noise that is added to the activity of one layer of a network, after its nonlinearity, in training and in evaluation alike."""
+
+    layer: str = Field("hidden1", min_length=1, description="The layer after which the noise is added; `input` adds it to the pixels, unclipped.")
+    relative_variance: Literal["target"] | Annotated[float, Field(gt=0)] = Field(
+        "target",
+        description="ρ: noise variance over stimulus-driven variance of the layer, both summed over units. `target` takes the brain's own ratio.",
+    )
+    steps: int = Field(1, ge=1, description="T: time steps of a draw, over which logits are averaged. One is the target's sampling interval.")
+
+    @property
+    def needs_target(self) -> bool:
+        """Whether `build` reads the brain target."""
+        return self.relative_variance == "target"
+
+    @abstractmethod
+    def build(self, width: int, target: BrainTarget | None, generator: torch.Generator) -> SpontaneousNoise:
+        """The stochastic layer for ``width`` units, not yet calibrated.
+
+        width
+            units of the layer, flattened per image
+        target
+            the brain target, or None where `needs_target` is false
+        generator
+            source of what is random in the layer itself, such as its directions; not of the noise, which is drawn in the forward pass
+
+        Errors: `InputError` when the target lacks what the noise takes from it.
+        """
+
+    def _relative_variance(self, target: BrainTarget | None) -> float:
+        if self.relative_variance != "target":
+            return self.relative_variance
+        ratio = self._required(target).variance_ratio
+        if ratio is None or not math.isfinite(ratio):
+            raise InputError(
+                f"noise.relative_variance = 'target': the brain target has variance_ratio {ratio}; "
+                "give relative_variance a number, or make the target from recordings of both spontaneous activity and responses"
+            )
+        return float(ratio)
+
+    def _required(self, target: BrainTarget | None) -> BrainTarget:
+        if target is None:
+            raise InputError(
+                f"noise '{self.kind}' at layer '{self.layer}' needs a brain target and none was given; pass target=BrainTarget.read(path)"
+            )
+        return target

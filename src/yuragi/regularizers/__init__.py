@@ -1,0 +1,12 @@
+"""Penalties on a network's hidden activity."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["Penalty"],
+        "covariance": ["layer_covariances"],
+        "spectral": ["SpectralPenalty"],
+    },
+)

@@ -1,0 +1,62 @@
+"""The covariance of a layer's activity over images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import lazy_loader as lazy
+
+from yuragi.errors import InputError
+
+torch = lazy.load("torch")
+
+
+def layer_covariances(network: torch.nn.Module, images: torch.Tensor, layers: Iterable[str], *, chunk: int = 2048) -> dict[str, torch.Tensor]:
+    """The covariance matrix of each layer's activity over images, without noise and without gradients.
+
+    C = Σ_i (x_i − x̄)(x_i − x̄)ᵀ / (I − 1), summed in double precision.
+
+    network
+        a `yuragi.models.network.Network`
+    images
+        (image, channel, height, width), values in [0, 1]; I of them, at least two
+    layers
+        names of layers; ``"input"`` is the pixels
+    chunk
+        images that go through the network at a time; the memory grows with it, the result does not depend on it
+
+    Returns a matrix (unit, unit) for each layer. An `InputError` tells a layer that does not exist, too few images and activity that is not
+    finite.
+    """
+    layers = list(layers)
+    if len(images) < 2:
+        raise InputError(f"images: a covariance needs at least 2, found {len(images)}; give more")
+    origins: dict[str, torch.Tensor] = {}
+    sums: dict[str, torch.Tensor] = {}
+    products: dict[str, torch.Tensor] = {}
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            for part in images.split(chunk):
+                for layer, activity in network.activities(part, layers).items():
+                    # Apple's devices have no double precision.
+                    values = (activity.cpu() if activity.device.type == "mps" else activity).double()
+                    if layer not in origins:
+                        origins[layer] = values.mean(0)
+                        sums[layer] = torch.zeros_like(origins[layer])
+                        products[layer] = values.new_zeros(values.shape[1], values.shape[1])
+                    # Sums of squares about a point near the mean lose no digits when the mean is large.
+                    values = values - origins[layer]
+                    sums[layer] += values.sum(0)
+                    products[layer].addmm_(values.T, values)
+    finally:
+        network.train(was_training)
+    count = len(images)
+    covariances = {layer: (products[layer] - torch.outer(sums[layer], sums[layer]) / count) / (count - 1) for layer in layers}
+    for layer, covariance in covariances.items():
+        if not covariance.isfinite().all():
+            raise InputError(
+                f"layer '{layer}': its activity over these images is not finite; the training diverged, so train with a lower learning_rate"
+            )
+    return covariances

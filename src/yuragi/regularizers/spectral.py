@@ -1,0 +1,133 @@
+"""Pull the covariance spectrum of hidden layers towards a power law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import lazy_loader as lazy
+from pydantic import Field, model_validator
+
+from yuragi.errors import InputError
+from yuragi.regularizers.base import Penalty
+from yuragi.regularizers.covariance import layer_covariances
+
+if TYPE_CHECKING:
+    from yuragi.targets import BrainTarget
+
+torch = lazy.load("torch")
+
+
+@dataclass(frozen=True)
+class LayerSpectrum:
+    """What the penalty knows of a layer during one epoch.
+
+    eigenvectors
+        the leading eigenvectors of the covariance of the layer's activity over the training set, (unit, rank)
+    alpha
+        the exponent asked of the layer
+    """
+
+    eigenvectors: torch.Tensor
+    alpha: float
+
+
+class SpectralPenalty(Penalty):
+    """A penalty on the spectrum's distance from a power law, as published by Nassar and colleagues.
+
+    With the weight β, layers l of N_l units and the anchor rank τ, the loss gains
+
+        β Σ_l R_l,   R_l = (1/N_l) Σ_{n>τ} [(λ_n/γ_n − 1)² + max(0, λ_n/γ_n − 1)],   γ_n = λ_τ τ^α n^−α,
+
+    where λ_1 ≥ λ_2 ≥ … are the variances of the mini-batch's activity along the eigenvectors of the covariance over the whole training
+    set. The eigenvectors are found anew at the start of every epoch, in double precision; neither they nor the anchor λ_τ in γ_n
+    pass a gradient. Terms with λ_n ≤ 0 are left out. Only the tail beyond the anchor is pulled; the leading ranks are free.
+
+    The variance along v is vᵀC v for the covariance C of the mini-batch, computed here as the column variance of the projected activity: the
+    same value and gradient without any matrix of unit by unit in the mini-batch. A mini-batch may be smaller than the layer, but the
+    sorting of few noisy variances steepens their spectrum: the publication used mini-batches of 1.5 to 2 images a unit.
+
+    Source: Nassar, Sokół, Chung, Harris, Park (2020), "On 1/n neural representation and robustness", NeurIPS, arXiv 2012.04729, with ranks as in the
+    authors' public code.
+
+    >>> penalty = SpectralPenalty(layers={"hidden1": 1.0}, weight=2.0)
+    >>> penalty.needs_target
+    False
+    """
+
+    kind: Literal["spectral"] = "spectral"
+    anchor: int = Field(11, ge=1, description="rank τ whose variance anchors the power law; the ranks after it are penalised")
+    last_rank: int | None = Field(
+        None,
+        ge=2,
+        description="last rank that is penalised; none: all, as published. A smaller one costs less: only so many directions are projected on",
+    )
+
+    @model_validator(mode="after")
+    def _ranks_follow(self) -> SpectralPenalty:
+        if self.last_rank is not None and self.last_rank <= self.anchor:
+            raise ValueError(f"last_rank = {self.last_rank}: must exceed the anchor rank {self.anchor}")
+        return self
+
+    def prepare(self, network: torch.nn.Module, images: torch.Tensor, target: BrainTarget | None) -> dict[str, LayerSpectrum]:
+        """The eigenvectors of each layer's covariance over the training images; see `Penalty.prepare`."""
+        alphas = {layer: self.alpha(layer, target) for layer in self.layers}
+        parameter = next(network.parameters())
+        state = {}
+        for layer, covariance in layer_covariances(network, images, self.layers).items():
+            width = len(covariance)
+            if width <= self.anchor:
+                raise InputError(
+                    f"layers.{layer}: {width} units leave no rank after the anchor rank {self.anchor}; lower 'anchor' or penalise a wider layer"
+                )
+            eigenvectors = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, : self.last_rank]
+            state[layer] = LayerSpectrum(eigenvectors.to(parameter).contiguous(), alphas[layer])
+        return state
+
+    def loss(self, activities: Mapping[str, torch.Tensor], state: Any) -> torch.Tensor:
+        """The weighted penalty of a mini-batch; see `Penalty.loss`."""
+        parts = []
+        for layer in self.layers:
+            activity = activities[layer]
+            if len(activity) < 2:
+                raise InputError("batch: the variance over a mini-batch needs at least 2 images, found 1; give a larger 'batch'")
+            variances = projected_variances(activity, state[layer].eigenvectors)
+            parts.append(power_law_distance(variances, state[layer].alpha, self.anchor) / activity.shape[1])
+        return self.weight * torch.stack(parts).sum()
+
+
+def projected_variances(activity: torch.Tensor, eigenvectors: torch.Tensor) -> torch.Tensor:
+    """Variances of the activity along given directions, in descending order.
+
+    activity
+        (image, unit)
+    eigenvectors
+        unit-length directions, (unit, rank)
+    """
+    projected = (activity - activity.mean(0)) @ eigenvectors
+    return (projected.square().sum(0) / (len(activity) - 1)).sort(descending=True).values
+
+
+def power_law_distance(variances: torch.Tensor, alpha: float, anchor: int) -> torch.Tensor:
+    """Σ_{n>τ} [(λ_n/γ_n − 1)² + max(0, λ_n/γ_n − 1)] with γ_n = λ_τ τ^α n^−α; zero on an exact power law.
+
+    variances
+        λ, descending, (rank,)
+    alpha
+        exponent of the power law
+    anchor
+        rank τ, 1-based; λ_τ passes no gradient
+
+    >>> import torch
+    >>> ranks = torch.arange(1.0, 101.0, dtype=torch.float64)
+    >>> round(power_law_distance(3 * ranks**-1.2, alpha=1.2, anchor=11).item(), 12)
+    0.0
+    """
+    ranks = torch.arange(1, len(variances) + 1, dtype=variances.dtype, device=variances.device)
+    tail = variances[anchor:]
+    # Below the smallest normal number the reciprocal of the anchor overflows: such a layer is as dead as one at 0.
+    counted = tail > torch.finfo(variances.dtype).tiny
+    reference = torch.where(counted, variances[anchor - 1].detach(), 1.0)
+    excess = torch.where(counted, tail, 0.0) / reference * (ranks[anchor:] / anchor) ** alpha - 1
+    return torch.where(counted, excess.square() + excess.relu(), 0.0).sum()

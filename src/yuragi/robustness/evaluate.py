@@ -1,0 +1,154 @@
+"""How often a network is right under attack, per image, attack and budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import lazy_loader as lazy
+
+from yuragi.attacks.base import Attack, checked_eps
+from yuragi.attacks.passes import evaluation_mode, fresh_seed, is_stochastic
+from yuragi.attacks.scores import Score, score, selected, stronger
+from yuragi.errors import InputError
+from yuragi.progress import track
+from yuragi.randomness import derive_seed
+from yuragi.robustness.guards import inspect_network, weaker_than_less_informed
+
+np = lazy.load("numpy")
+torch = lazy.load("torch")
+xr = lazy.load("xarray")
+
+WORST = "worst"
+"""The name of the adversary that takes, image by image, the strongest of all attacks."""
+
+
+def evaluate(
+    model: torch.nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    attacks: Mapping[str, Attack],
+    epsilons: Sequence[float | int],
+    generator: torch.Generator,
+    *,
+    scoring_draws: int = 50,
+    selection_draws: int = 50,
+    chunk: int = 1024,
+) -> xr.Dataset:
+    """The fraction of a network's noise draws in which each attacked image is recognised.
+
+    At every ε in turn, from the smallest: the attack runs; the adversary keeps the image it has from a smaller ε where that is the stronger one
+    over ``selection_draws`` draws (`yuragi.attacks.scores.stronger`); what it holds is scored over ``scoring_draws`` draws that neither
+    attack nor selection has seen and that all attacks and ε share. The attack ``worst`` takes the strongest image of all attacks by the selection
+    draws. So for a deterministic network accuracy never rises with ε, and ``worst`` is the smallest accuracy per image; for a stochastic
+    network both hold up to the selection's error. ε = 0 gives the clean accuracy exactly.
+
+    model
+        a network that takes pixels and returns logits; evaluated in evaluation mode and left as it was
+    images, labels
+        pixels in [0, 1], (image, channel, height, width), and true classes, int64, (image); moved to the network's device
+    attacks
+        attacks by name, each run at every ε whatever its own
+    epsilons
+        budgets ε in pixel units, in [0, 1]
+    generator
+        the evaluation's seed is drawn from it; every attack and ε derives its own, so that a further attack leaves the others' results alone
+    scoring_draws, selection_draws
+        noise draws per image, for a stochastic network; a deterministic one takes one pass for both
+    chunk
+        the most images × draws that are held at once
+
+    Returns a dataset over (attack, epsilon, image): ``fraction_correct`` and ``majority_correct`` (most draws choose the label); over image:
+    ``clean_fraction_correct``, ``clean_majority_correct``, ``zero_gradient`` and the coordinate ``label``. Attributes: whether the network is
+    ``stochastic`` (0 or 1), the draws, and the verdicts of `yuragi.robustness.guards` as ``guard_…``.
+
+    Errors: `InputError` for pixels outside [0, 1], labels that do not fit, budgets outside [0, 1] or given twice, and no attacks.
+
+    >>> import torch
+    >>> from yuragi.attacks import FGSM
+    >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    >>> result = evaluate(model, torch.rand(8, 1, 2, 2), torch.ones(8).long(), {"fgsm": FGSM()}, [0, 0.5], torch.Generator())
+    >>> dict(result.sizes)
+    {'attack': 2, 'epsilon': 2, 'image': 8}
+    """
+    budgets = _checked_budgets(attacks, epsilons)
+    if scoring_draws < 1 or selection_draws < 1:
+        raise InputError(f"scoring_draws = {scoring_draws}, selection_draws = {selection_draws}: both must be at least 1")
+    device = next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), images.device)
+    images, labels = images.detach().to(device), labels.to(device)
+    seed = fresh_seed(generator)
+
+    def noise(*purpose: object) -> torch.Generator:
+        return torch.Generator(generator.device).manual_seed(derive_seed(seed, *purpose))
+
+    verdicts = inspect_network(model, images, labels, noise("guards"), chunk=chunk)
+
+    def scored(attacked: torch.Tensor) -> Score:
+        return score(model, attacked, labels, noise("scoring"), scoring_draws, chunk)
+
+    def judged(attacked: torch.Tensor, on_scoring: Score) -> Score:
+        return score(model, attacked, labels, noise("selection"), selection_draws, chunk) if is_stochastic(model) else on_scoring
+
+    scores: dict[tuple[str, float], Score] = {}
+    judgements: dict[tuple[str, float], Score] = {}
+    with evaluation_mode(model):
+        clean = scored(images)
+        clean_judgement = judged(images, clean)
+        held = {name: (clean, clean_judgement) for name in attacks}
+        for name, eps in track([(name, eps) for name in attacks for eps in budgets], "attacks"):
+            if eps > 0:
+                attacked = attacks[name].at(eps)(model, images, labels, noise("attack", name, eps), chunk=chunk)
+                now = scored(attacked)
+                judgement = judged(attacked, now)
+                held_score, held_judgement = held[name]
+                keep = stronger(held_judgement, judgement)
+                held[name] = selected(keep, held_score, now), selected(keep, held_judgement, judgement)
+            scores[name, eps], judgements[name, eps] = held[name]
+    for eps in budgets:
+        scores[WORST, eps] = _strongest_of([(scores[name, eps], judgements[name, eps]) for name in attacks])
+
+    names = [*attacks, WORST]
+    accuracies = [{name: float(scores[name, eps].fraction_correct.mean()) for name in attacks} for eps in budgets]
+    ordering = [(eps, weaker_than_less_informed(accuracy, attacks, len(images))) for eps, accuracy in zip(budgets, accuracies, strict=True)]
+    odd = [f"{text} at ε = {eps:g}" for eps, text in ordering if text != "ok"]
+    return xr.Dataset(
+        {
+            "fraction_correct": (("attack", "epsilon", "image"), _stacked(scores, names, budgets, "fraction_correct")),
+            "majority_correct": (("attack", "epsilon", "image"), _stacked(scores, names, budgets, "majority_correct")),
+            "clean_fraction_correct": ("image", clean.fraction_correct.cpu().numpy()),
+            "clean_majority_correct": ("image", clean.majority_correct.cpu().numpy()),
+            "zero_gradient": ("image", verdicts.zero_gradient.cpu().numpy()),
+        },
+        coords={"attack": names, "epsilon": budgets, "image": np.arange(len(images)), "label": ("image", labels.cpu().numpy())},
+        attrs={
+            "stochastic": int(is_stochastic(model)),
+            "scoring_draws": scoring_draws if is_stochastic(model) else 1,
+            "selection_draws": selection_draws if is_stochastic(model) else 1,
+            "threat_model": "L-infinity, pixels in [0, 1], full knowledge of the network and of the distribution of its noise",
+            **{f"guard_{name}": text for name, text in verdicts.texts.items()},
+            "guard_ordering": odd[0] if odd else "ok",
+        },
+    )
+
+
+def _checked_budgets(attacks: Mapping[str, Attack], epsilons: Sequence[float | int]) -> list[float]:
+    if not attacks:
+        raise InputError("attacks: none given; name at least one, for instance pgd")
+    if WORST in attacks:
+        raise InputError(f"attacks: the name '{WORST}' is taken by the strongest of all attacks; choose another")
+    budgets = sorted(checked_eps(float(eps)) for eps in epsilons)
+    if not budgets or len(set(budgets)) < len(budgets):
+        raise InputError(f"epsilons = {budgets}: give one or more, each once")
+    return budgets
+
+
+def _strongest_of(pairs: list[tuple[Score, Score]]) -> Score:
+    """Per image the score of the pair whose judgement is the strongest."""
+    best, best_judgement = pairs[0]
+    for candidate, judgement in pairs[1:]:
+        better = stronger(judgement, best_judgement)
+        best, best_judgement = selected(better, candidate, best), selected(better, judgement, best_judgement)
+    return best
+
+
+def _stacked(scores: dict[tuple[str, float], Score], names: list[str], budgets: list[float], field: str) -> np.ndarray:
+    return np.stack([np.stack([getattr(scores[name, eps], field).cpu().numpy() for eps in budgets]) for name in names])

@@ -1,0 +1,272 @@
+"""From evaluations of single networks to statements about arms, with the uncertainty of seeds and of images.
+
+Every network answers the same images, and an arm is trained from several seeds. Both are samples: an interval over the images of one network tells
+nothing about another seed. So both are resampled, independently of each other (the pigeonhole bootstrap, Owen 2007, Annals of
+Applied Statistics 1:386-411). Few seeds make a plain bootstrap too sure: its variance lacks the factor S/(S-1) and its tails are those of
+a normal distribution. Each resample's deviation over seeds is therefore multiplied by sqrt(S/χ²), χ² drawn with S-1 degrees of freedom,
+which turns it into a Student t deviation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import lazy_loader as lazy
+from jaxtyping import Float
+
+from yuragi.errors import InputError, unknown
+
+np = lazy.load("numpy")
+pd = lazy.load("pandas")
+xr = lazy.load("xarray")
+
+Measure = Literal["fraction_correct", "majority_correct"]
+
+
+def summarise(
+    per_network: Iterable[xr.Dataset],
+    generator: np.random.Generator,
+    *,
+    measure: Measure = "fraction_correct",
+    resamples: int = 4000,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """The robust accuracy of every arm, attack and ε, with its spread over seeds and an interval over seeds and images.
+
+    per_network
+        results of `yuragi.robustness.evaluate.evaluate`, each with the scalar coordinates ``arm`` and ``seed``; same attacks, ε and images
+    generator
+        source of the resamples
+    measure
+        what counts as accuracy: the fraction of draws that are correct, or whether the majority is
+    resamples
+        number of bootstrap resamples
+    level
+        probability that the interval covers
+
+    Returns a table with the columns arm, attack, epsilon; accuracy (mean over seeds and images) with low, high; minimum, maximum, sd over the seeds
+    (sd is missing for one seed, and the interval is then over images alone); clean_accuracy; seeds, images (their numbers).
+
+    Errors: `InputError` for results without ``arm`` or ``seed``, given twice, or of other attacks, ε or images than the rest.
+    """
+    _check_resampling(resamples, level)
+    rows = []
+    for arm in _arms(per_network, measure).values():
+        n_seeds, n_attacks, n_budgets, n_images = arm.correct.shape
+        cells = arm.correct.reshape(n_seeds, -1, n_images)
+        replicates = _replicates(cells, _SeedWeights(generator, n_seeds, resamples), _ImageWeights(generator, n_images, resamples))
+        low, high = _interval(replicates, level, bounds=(0, 1)).reshape(2, n_attacks, n_budgets)
+        by_seed = arm.correct.mean(3)
+        for a, attack in enumerate(arm.attacks):
+            for e, epsilon in enumerate(arm.epsilons):
+                values = by_seed[:, a, e]
+                rows.append(
+                    {
+                        "arm": arm.name,
+                        "attack": attack,
+                        "epsilon": epsilon,
+                        "accuracy": values.mean(),
+                        "low": low[a, e],
+                        "high": high[a, e],
+                        "minimum": values.min(),
+                        "maximum": values.max(),
+                        "sd": values.std(ddof=1) if n_seeds > 1 else np.nan,
+                        "clean_accuracy": arm.clean.mean(),
+                        "seeds": n_seeds,
+                        "images": n_images,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def paired_differences(
+    per_network: Iterable[xr.Dataset],
+    generator: np.random.Generator,
+    *,
+    reference: str = "plain",
+    epsilon: float | int | None = None,
+    measure: Measure = "fraction_correct",
+    resamples: int = 4000,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Every arm's accuracy minus the reference arm's on the same images, with intervals and Holm's correction over the arms.
+
+    At one ε, or the mean of the accuracy over the range of ε (the area under the curve by trapezoids, divided by the range). Images are paired
+    always; seeds where both arms have the same ones. The p-value is twice the smaller of the resampled fractions at or beyond 0, and
+    Holm's correction (Holm 1979, Scandinavian Journal of Statistics 6:65-70) runs over the arms, for each attack apart.
+
+    per_network, generator, measure, resamples, level
+        as for `summarise`
+    reference
+        the arm that is subtracted
+    epsilon
+        ε in pixel units, one of those evaluated; None for the area under the curve
+
+    Returns a table with the columns arm, attack, epsilon (missing for the area), difference, low, high, p, p_holm; clean_difference,
+    clean_low, clean_high (the same for clean images: compare robustness where this is near 0); seeds, images.
+
+    Errors: `InputError` as for `summarise`, for a reference or ε that is not there, and when no other arm is.
+    """
+    _check_resampling(resamples, level)
+    arms = _arms(per_network, measure)
+    if reference not in arms:
+        raise unknown("arm", reference, arms)
+    others = [arm for name, arm in arms.items() if name != reference]
+    if not others:
+        raise InputError(f"per_network: only the arm '{reference}'; give results of another arm to compare it with")
+    plain = arms[reference]
+    images = _ImageWeights(generator, plain.correct.shape[3], resamples)
+    tables = []
+    for arm in others:
+        ours, theirs = arm.curve_values(epsilon), plain.curve_values(epsilon)
+        if arm.seeds == plain.seeds:
+            replicates = _replicates(ours - theirs, _SeedWeights(generator, len(ours), resamples), images)
+        else:
+            replicates = _replicates(ours, _SeedWeights(generator, len(ours), resamples), images)
+            replicates = replicates - _replicates(theirs, _SeedWeights(generator, len(theirs), resamples), images)
+        difference = ours.mean((0, 2)) - theirs.mean((0, 2))
+        low, high = _interval(replicates, level, bounds=(-1, 1))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "arm": arm.name,
+                    "attack": arm.attacks,
+                    "epsilon": np.nan if epsilon is None else epsilon,
+                    "difference": difference[:-1],
+                    "low": low[:-1],
+                    "high": high[:-1],
+                    "p": _two_sided(replicates)[:-1],
+                    "clean_difference": difference[-1],
+                    "clean_low": low[-1],
+                    "clean_high": high[-1],
+                    "seeds": len(arm.seeds),
+                    "images": ours.shape[2],
+                }
+            )
+        )
+    table = pd.concat(tables, ignore_index=True)
+    table.insert(table.columns.get_loc("p") + 1, "p_holm", table.groupby("attack")["p"].transform(lambda p: holm(p.to_numpy())))
+    return table
+
+
+def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
+    """Holm's correction: p-values that may each be compared with the error rate of the whole family.
+
+    p̃_(i) = max_{j≤i} min(1, (m - j + 1) p_(j)) over the m ordered values. Source: Holm 1979, Scandinavian Journal of Statistics 6:65-70.
+
+    >>> import numpy as np
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p)
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
+    return corrected
+
+
+@dataclass(frozen=True)
+class _Arm:
+    name: str
+    seeds: tuple[int, ...]
+    attacks: list[str]
+    epsilons: Float[np.ndarray, " epsilon"]
+    correct: Float[np.ndarray, "seed attack epsilon image"]
+    clean: Float[np.ndarray, "seed image"]
+
+    def curve_values(self, epsilon: float | int | None) -> Float[np.ndarray, "seed cell image"]:
+        """Per image the accuracy at ε, or its mean over ε, for each attack, and last for clean images."""
+        if epsilon is None:
+            if len(self.epsilons) < 2:
+                raise InputError(f"epsilon: the area under the curve needs two ε or more, found {len(self.epsilons)}; give epsilon")
+            values = np.trapezoid(self.correct, self.epsilons, axis=2) / (self.epsilons[-1] - self.epsilons[0])
+        else:
+            here = np.isclose(self.epsilons, epsilon, rtol=1e-9, atol=1e-12)
+            if not here.any():
+                raise InputError(f"epsilon = {epsilon:g} was not evaluated; choose one of {', '.join(f'{e:g}' for e in self.epsilons)}")
+            values = self.correct[:, :, here.argmax()]
+        return np.concatenate([values, self.clean[:, None]], axis=1)
+
+
+def _arms(per_network: Iterable[xr.Dataset], measure: str) -> dict[str, _Arm]:
+    """The results by arm, arms in the order in which they come and seeds sorted."""
+    results: dict[str, dict[int, xr.Dataset]] = {}
+    first: xr.Dataset | None = None
+    for result in per_network:
+        missing = [name for name in ("arm", "seed") if name not in result.coords or result[name].ndim]
+        if missing:
+            raise InputError(f"per_network: a result lacks the scalar coordinate '{missing[0]}'; add it with assign_coords")
+        arm, seed = str(result["arm"].item()), int(result["seed"].item())
+        first = result if first is None else first
+        for name in ("attack", "epsilon", "image", "label"):
+            if not np.array_equal(result[name].values, first[name].values):
+                raise InputError(f"per_network: arm '{arm}', seed {seed} has another '{name}' than the first result; evaluate all networks alike")
+        if seed in results.setdefault(arm, {}):
+            raise InputError(f"per_network: arm '{arm}', seed {seed} is given twice; give each network once")
+        results[arm][seed] = result
+    if first is None:
+        raise InputError("per_network: no results; give at least one")
+    return {
+        arm: _Arm(
+            name=arm,
+            seeds=tuple(sorted(by_seed)),
+            attacks=[str(name) for name in first["attack"].values],
+            epsilons=first["epsilon"].values.astype(float),
+            correct=np.stack([by_seed[s][measure].transpose("attack", "epsilon", "image").values for s in sorted(by_seed)]).astype(float),
+            clean=np.stack([by_seed[s][f"clean_{measure}"].values for s in sorted(by_seed)]).astype(float),
+        )
+        for arm, by_seed in results.items()
+    }
+
+
+def _check_resampling(resamples: int, level: float) -> None:
+    if not 0 < level < 1 or resamples * (1 - level) < 10:
+        raise InputError(f"resamples = {resamples}, level = {level}: the level must be in (0, 1) and leave 10 resamples outside the interval")
+
+
+class _SeedWeights:
+    """The weight of every seed in every resample, (resample, seed); rows sum to 1, single weights may be negative."""
+
+    def __init__(self, generator: np.random.Generator, n_seeds: int, resamples: int) -> None:
+        counts = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=resamples)
+        deviations = counts / n_seeds - 1 / n_seeds
+        if n_seeds > 1:
+            deviations *= np.sqrt(n_seeds / generator.chisquare(n_seeds - 1, size=(resamples, 1)))
+        self.weights = 1 / n_seeds + deviations
+
+
+class _ImageWeights:
+    """The weight of every image in every resample, block by block, the same each time it is iterated over."""
+
+    BLOCK = 200
+
+    def __init__(self, generator: np.random.Generator, n_images: int, resamples: int) -> None:
+        self.n_images, self.resamples = n_images, resamples
+        self.seeds = generator.integers(2**63, size=-(-resamples // self.BLOCK))
+
+    def __iter__(self):
+        for block, seed in enumerate(self.seeds):
+            rows = slice(block * self.BLOCK, min((block + 1) * self.BLOCK, self.resamples))
+            drawn = np.random.default_rng(seed).integers(self.n_images, size=(rows.stop - rows.start, self.n_images))
+            drawn += np.arange(len(drawn))[:, None] * self.n_images
+            counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+            yield rows, counts / self.n_images
+
+
+def _replicates(values: Float[np.ndarray, "seed cell image"], seeds: _SeedWeights, images: _ImageWeights) -> Float[np.ndarray, "resample cell"]:
+    """The mean over seeds and images of every cell in every resample."""
+    replicates = np.empty((images.resamples, values.shape[1]))
+    for rows, weights in images:
+        over_images = values @ weights.T
+        replicates[rows] = np.einsum("scr,rs->rc", over_images, seeds.weights[rows])
+    return replicates
+
+
+def _interval(replicates: Float[np.ndarray, "resample cell"], level: float, bounds: tuple[int, int]) -> Float[np.ndarray, "2 cell"]:
+    return np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0).clip(*bounds)
+
+
+def _two_sided(replicates: Float[np.ndarray, "resample cell"]) -> Float[np.ndarray, " cell"]:
+    beyond = np.minimum((replicates <= 0).sum(0), (replicates >= 0).sum(0))
+    return np.minimum(2 * (beyond + 1) / (len(replicates) + 1), 1)

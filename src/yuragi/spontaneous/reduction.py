@@ -1,0 +1,86 @@
+"""How many variables a recording can carry, and its leading principal components."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from yuragi.errors import InputError
+
+# In resting-state fMRI (94 regions x 1200 frames, fitted on 70 %) the prediction of held-out frames is best at 10 to 20 frames per coefficient
+# of an equation and falls steeply below 10, at orders 1, 2, 3 and 5 alike.
+FRAMES_PER_COEFFICIENT = 10
+VARIANCE_KEPT = 0.95
+
+
+class PrincipalComponents(NamedTuple):
+    """Orthonormal directions of a recording and the share of the total variance along each."""
+
+    loadings: xr.DataArray
+    shares: np.ndarray
+
+
+def principal_components(recording: xr.DataArray) -> PrincipalComponents:
+    """The principal components of a recording's covariance, largest first, as many as the data determine.
+
+    The eigenvectors come from the smaller of the two Gram matrices (units or frames). The largest entry of each is positive, so
+    that equal data give equal signs.
+
+    recording
+        checked activity (time, unit)
+    """
+    values = recording.values - recording.values.mean(axis=0)
+    frames, units = values.shape
+    wide = units > frames
+    variances, vectors = np.linalg.eigh(values @ values.T if wide else values.T @ values)
+    variances, vectors = variances[::-1], vectors[:, ::-1]
+    kept = variances > variances[0] * max(frames, units) * np.finfo(np.float64).eps
+    variances, vectors = variances[kept], vectors[:, kept]
+    directions = (vectors.T @ values) / np.sqrt(variances)[:, None] if wide else vectors.T.copy()
+    largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
+    loadings = xr.DataArray(
+        directions * np.sign(largest),
+        dims=("component", "unit"),
+        coords={"component": np.arange(1, len(directions) + 1), "unit": recording["unit"].values},
+        name="loadings",
+    )
+    return PrincipalComponents(loadings, variances / variances.sum())
+
+
+def leading_components(recording: xr.DataArray, components: str | int | None, order: int) -> PrincipalComponents | None:
+    """The components to fit, or None to fit the units themselves.
+
+    components
+        None keeps the units; a number keeps that many leading components. "auto" keeps the units when the recording has at least
+        10 frames for each coefficient of an equation, T ≥ 10 N p; otherwise it keeps the leading T // (10 p) components, or fewer if
+        fewer explain 95 % of the variance
+    order
+        p, the highest order that will be tried
+    """
+    frames, units = recording.shape
+    if components is None:
+        return None
+    if components == "auto":
+        allowed = frames // (FRAMES_PER_COEFFICIENT * order)
+        if allowed >= units:
+            return None
+        if allowed < 1:
+            raise InputError(
+                f"recording: {frames} frames are fewer than {FRAMES_PER_COEFFICIENT} x order {order}; "
+                "lower order or max_order, or set components yourself"
+            )
+        found = principal_components(recording)
+        enough = int(np.searchsorted(np.cumsum(found.shares), VARIANCE_KEPT)) + 1
+        count = min(allowed, enough)
+    elif isinstance(components, int) and not isinstance(components, bool):
+        found = principal_components(recording)
+        count = components
+        if not 1 <= count <= found.shares.size:
+            raise InputError(
+                f"components={count}: {frames} frames x {units} units determine {found.shares.size} components; choose 1 to {found.shares.size}"
+            )
+    else:
+        raise InputError(f"components={components!r}: give 'auto', None (all units) or a number of components")
+    return PrincipalComponents(found.loadings[:count], found.shares[:count])

@@ -1,0 +1,206 @@
+"""A fitted vector autoregression: what it says about the recording, and surrogates drawn from it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from yuragi.errors import InputError
+from yuragi.spontaneous import autoregression
+from yuragi.spontaneous.recordings import checked_recording
+
+
+@dataclass(frozen=True, eq=False)
+class VARFit:
+    """A fitted vector autoregression y_t = c + Σ_l A_l y_{t-l} + e_t, cov(e) = Q.
+
+    y is the activity of the units, or, where ``loadings`` are given, the scores W (activity - mean) of leading principal components.
+
+    coefficients
+        A (lag, unit, other_unit), or (lag, component, other_component): the influence of the other, ``lag`` frames ago, on the first
+    noise_covariance
+        Q (unit, other_unit), in the recording's unit squared
+    intercept
+        c (unit)
+    criterion
+        BIC over ``order``, the candidates on the same frames
+    mean
+        of the recording (unit)
+    loadings
+        W (component, unit), orthonormal rows; None where the units themselves were fitted
+    explained_variance
+        share of the recording's variance in the fitted space; 1 where the units themselves were fitted
+    sampling_interval
+        seconds between frames; NaN where unknown
+    n_frames
+        T, the length of the recording
+    """
+
+    coefficients: xr.DataArray
+    noise_covariance: xr.DataArray
+    intercept: xr.DataArray
+    criterion: xr.DataArray
+    mean: xr.DataArray
+    loadings: xr.DataArray | None
+    explained_variance: float
+    sampling_interval: float
+    n_frames: int
+
+    def __repr__(self) -> str:
+        space = f"{self.mean.size} units" if self.loadings is None else f"{self.intercept.size} components of {self.mean.size} units"
+        return (
+            f"VARFit(order {self.order}, {space}, {100 * self.explained_variance:.1f} % of the variance, "
+            f"spectral radius {self.spectral_radius:.3f}, {self.n_frames} frames)"
+        )
+
+    @property
+    def order(self) -> int:
+        """p, the number of lags."""
+        return self.coefficients.sizes["lag"]
+
+    @property
+    def variable(self) -> str:
+        """What was fitted: "unit" or "component"."""
+        return str(self.intercept.dims[0])
+
+    @functools.cached_property
+    def spectral_radius(self) -> float:
+        """The largest modulus of the companion matrix's eigenvalues; below 1 the process is stationary."""
+        return autoregression.spectral_radius(self.coefficients.values)
+
+    @functools.cached_property
+    def stationary_covariance(self) -> xr.DataArray:
+        """Γ_0, the covariance that the process settles to: the solution of the discrete Lyapunov equation of the companion form."""
+        return self.autocovariance(0)
+
+    @functools.cached_property
+    def stationary_mean(self) -> xr.DataArray:
+        """μ = (I - Σ_l A_l)^-1 c, the mean that the process settles to."""
+        self._require_stationary("its mean")
+        total = self.coefficients.values.sum(axis=0)
+        return self.intercept.copy(data=np.linalg.solve(np.eye(len(total)) - total, self.intercept.values))
+
+    def autocovariance(self, lag: int) -> xr.DataArray:
+        """Γ_lag = E[(y_t - μ)(y_{t-lag} - μ)'], exact from the coefficients; Γ_{-lag} = Γ_lag'."""
+        self._require_stationary("its autocovariance")
+        gamma = autoregression.autocovariances(self.coefficients.values, self.noise_covariance.values, abs(lag))[-1]
+        return self.noise_covariance.copy(data=gamma if lag >= 0 else gamma.T)
+
+    def scores(self, recording: xr.DataArray) -> xr.DataArray:
+        """A recording in the fitted space: itself where the units were fitted, else W (activity - mean) (time, component).
+
+        recording
+            activity (time, unit) with as many units as the fit has
+        """
+        recording = checked_recording(recording)
+        if recording.sizes["unit"] != self.mean.size:
+            raise InputError(f"recording: {recording.sizes['unit']} units where the fit has {self.mean.size}; give the recording that was fitted")
+        if self.loadings is None:
+            return recording
+        values = (recording.values - self.mean.values) @ self.loadings.values.T
+        coords = {"component": self.loadings["component"].values}
+        return xr.DataArray(values, dims=("time", "component"), coords=coords, attrs=recording.attrs)
+
+    def simulate(self, n_time: int, generator: np.random.Generator) -> xr.DataArray:
+        """A surrogate recording (time, unit): Gaussian innovations through the fitted process, stationary from its first frame.
+
+        The first p frames are drawn from their exact joint stationary distribution, so no burn-in is needed. Where components were fitted the
+        surrogate lies in their span: mean + W' y.
+
+        n_time
+            number of frames
+        generator
+            the source of randomness
+
+        An `InputError` tells a fit that is not stationary (spectral radius of 1 or more).
+        """
+        self._require_stationary("a simulation")
+        if n_time < 1:
+            raise InputError(f"n_time={n_time}: give at least 1 frame")
+        order, width = self.order, self.intercept.size
+        start, innovation = self._factors
+        path = np.empty((order + n_time, width))
+        state = start @ generator.standard_normal(order * width)
+        path[:order] = state.reshape(order, width)[::-1]
+        path[order:] = generator.standard_normal((n_time, width)) @ innovation.T
+        # Oldest lag first, so that the past of a frame is one contiguous stretch of the path.
+        weights = self.coefficients.values[::-1].transpose(1, 0, 2).reshape(width, order * width)
+        for t in range(n_time):
+            path[order + t] += weights @ path[t : t + order].ravel()
+        values = path[order:] + self.stationary_mean.values
+        if self.loadings is not None:
+            values = values @ self.loadings.values + self.mean.values
+        interval = 1.0 if math.isnan(self.sampling_interval) else self.sampling_interval
+        return xr.DataArray(
+            values,
+            dims=("time", "unit"),
+            coords={"time": np.arange(n_time) * interval, "unit": self.mean["unit"].values},
+            name="recording",
+            attrs={
+                "source": f"simulated from a vector autoregression of order {order}",
+                "sampling_interval": self.sampling_interval,
+                "truth_spectral_radius": self.spectral_radius,
+            },
+        )
+
+    def to_dataset(self) -> xr.Dataset:
+        """The fit as a dataset, for NetCDF; `from_dataset` reads it back."""
+        described = {
+            "coefficients": "influence of the second variable, lag frames ago, on the first",
+            "noise_covariance": "covariance of the innovations",
+            "intercept": "constant term of each equation",
+            "criterion": "Bayesian information criterion of each order, all on the same frames",
+            "mean": "mean of each unit over the recording",
+            "loadings": "orthonormal direction of each fitted principal component over units",
+        }
+        arrays = {name: getattr(self, name) for name in described if getattr(self, name) is not None}
+        data = xr.Dataset({name: array.rename(name).assign_attrs(long_name=described[name]) for name, array in arrays.items()})
+        data.attrs = {
+            "title": "vector autoregression fitted to a recording of spontaneous activity",
+            "explained_variance": self.explained_variance,
+            "sampling_interval": self.sampling_interval,
+            "n_frames": self.n_frames,
+        }
+        return data
+
+    @classmethod
+    def from_dataset(cls, data: xr.Dataset) -> VARFit:
+        """The fit that `to_dataset` wrote; an `InputError` names what is missing."""
+        needed = ("coefficients", "noise_covariance", "intercept", "criterion", "mean")
+        missing = [name for name in needed if name not in data] + [
+            name for name in ("explained_variance", "sampling_interval", "n_frames") if name not in data.attrs
+        ]
+        if missing:
+            present = ", ".join(map(str, [*data.data_vars, *data.attrs]))
+            raise InputError(f"not a fitted autoregression: {', '.join(missing)} missing; present: {present}")
+        arrays = {name: data[name].drop_attrs() for name in needed}
+        return cls(
+            **arrays,
+            loadings=data["loadings"].drop_attrs() if "loadings" in data else None,
+            explained_variance=float(data.attrs["explained_variance"]),
+            sampling_interval=float(data.attrs["sampling_interval"]),
+            n_frames=int(data.attrs["n_frames"]),
+        )
+
+    @functools.cached_property
+    def _factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Square roots of the covariances of the state, newest frame first, and of the innovations."""
+        a, q = self.coefficients.values, self.noise_covariance.values
+        return _square_root(autoregression.state_covariance(a, q)), _square_root(q)
+
+    def _require_stationary(self, what: str) -> None:
+        if not self.spectral_radius < 1:
+            raise InputError(
+                f"fit: spectral radius {self.spectral_radius:.4f} is not below 1, so {what} does not exist; "
+                "remove slow drifts from the recording, fit fewer components, or lower the order"
+            )
+
+
+def _square_root(covariance: np.ndarray) -> np.ndarray:
+    """The symmetric square root; rounding below zero counts as zero."""
+    variances, directions = np.linalg.eigh(covariance)
+    return (directions * np.sqrt(variances.clip(min=0))) @ directions.T

@@ -1,0 +1,16 @@
+"""Training networks, with checkpoints that survive an interruption."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "settings": ["TrainingSettings"],
+        "build": ["build_network"],
+        "standard": ["train", "remove_checkpoint"],
+        "accuracy": ["accuracy"],
+        "checkpoint": ["save_network", "load_network", "read_spec"],
+        "spectra": ["layer_spectrum"],
+        "devices": ["resolve_device"],
+    },
+)

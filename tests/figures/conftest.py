@@ -1,0 +1,172 @@
+"""A small run's results, written as the jobs write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from yuragi.datasets.simulation import vector_autoregression
+from yuragi.figures.base import Figure, Results, figures
+from yuragi.files import write_netcdf, write_table
+from yuragi.robustness.statistics import paired_differences, summarise
+from yuragi.spectra.power_law import fit_power_law
+from yuragi.spontaneous.statistics import compare
+from yuragi.spontaneous.var import fit_var
+from yuragi.targets import BrainTarget
+
+ARMS = {"plain": 0.0, "spectral": 0.05, "white": 0.1, "spontaneous": 0.15, "both": 0.2, "blurred": 0.02}
+UNITS = 60
+RANKS = (5, 40)
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+    """All kinds of results, of several recordings, experiments and arms."""
+    folder = tmp_path_factory.mktemp("results")
+    generator = np.random.default_rng(0)
+    spectra = [write_spectra(folder / "spectra/planted.nc", 1.0, planted=True), write_spectra(folder / "spectra/real.nc", 0.7, planted=False)]
+    models, comparisons = zip(*(write_model(folder / "spontaneous", name, generator) for name in ("simulated_rest", "rest")), strict=True)
+    BrainTarget.from_fits({"v1": _fit(1.0)}).write(folder / "target.nc")
+    experiments = [write_experiment(folder, name, tuple(ARMS), generator) for name in ("digits_perceptron", "digits_cnn")]
+    write_table(calibration_estimates(), folder / "calibration/estimates.csv")
+    write_table(pure_noise(), folder / "calibration/pure_noise.csv")
+    merged = {kind: [path for experiment in experiments for path in experiment[kind]] for kind in experiments[0]}
+    return {
+        "spectra": spectra,
+        "models": list(models),
+        "comparisons": list(comparisons),
+        "estimates": [folder / "calibration/estimates.csv"],
+        "pure_noise": [folder / "calibration/pure_noise.csv"],
+        "target": [folder / "target.nc"],
+        **merged,
+    }
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
+    """The least that a run gives: one recording without a truth, one seed of the plain arm, one ε."""
+    folder = tmp_path_factory.mktemp("bare")
+    generator = np.random.default_rng(1)
+    experiment = write_experiment(folder, "digits", ("plain",), generator, seeds=(0,), epsilons=(0.1,), held_out=False)
+    model, comparison = write_model(folder / "spontaneous", "rest", generator)
+    spectra = [write_spectra(folder / "spectra/real.nc", 0.7, planted=False)]
+    write_table(calibration_estimates().head(1), folder / "calibration/estimates.csv")
+    write_table(pure_noise().head(1), folder / "calibration/pure_noise.csv")
+    calibration = {"estimates": [folder / "calibration/estimates.csv"], "pure_noise": [folder / "calibration/pure_noise.csv"]}
+    return {"spectra": spectra, "models": [model], "comparisons": [comparison], **calibration, **experiment}
+
+
+@pytest.fixture(scope="session")
+def tables(results: Results) -> dict[str, pd.DataFrame]:
+    """The table of every figure."""
+    return {kind: chosen().table(only(results, chosen)) for kind, chosen in figures().items()}
+
+
+def only(results: Results, chosen: type[Figure]) -> Results:
+    """The results that a figure asks for."""
+    return {kind: results[kind] for kind in (*chosen.needs, *chosen.uses) if kind in results}
+
+
+def write_spectra(path: Path, alpha: float, *, planted: bool) -> Path:
+    """As `yuragi.jobs.spectra` does: an exact power law, and beside it one lifted by noise."""
+    ranks = np.arange(1.0, UNITS + 1)
+    exact = ranks**-alpha
+    exact[-3:] = -exact[-3:]
+    estimators = {"cvpca": exact, "pca": ranks**-alpha + 0.01}
+    fits = {name: fit_power_law(values, RANKS) for name, values in estimators.items()}
+    result = xr.Dataset(
+        {
+            "spectrum": (("estimator", "rank"), np.stack(list(estimators.values()))),
+            **{name: ("estimator", [getattr(fit, name) for fit in fits.values()]) for name in ("alpha", "intercept", "r_squared", "negative_ranks")},
+            "alpha_low": ("estimator", [alpha - 0.04, np.nan]),
+            "alpha_high": ("estimator", [alpha + 0.03, np.nan]),
+            "variance_ratio": 1.08,
+        },
+        coords={"estimator": list(estimators), "rank": np.arange(1, UNITS + 1)},
+        attrs={"first_rank": RANKS[0], "last_rank": RANKS[1], "source": "made up", "repeats": 2, "stimuli": 100, "units": UNITS},
+    )
+    if planted:
+        result.attrs |= {"truth_alpha": 1.02, "truth_noise_to_signal": 1.0}
+    write_netcdf(result, path)
+    return path
+
+
+def _fit(alpha: float):
+    return fit_power_law(np.arange(1.0, UNITS + 1) ** -alpha, RANKS)
+
+
+def write_model(folder: Path, name: str, generator: np.random.Generator) -> tuple[Path, Path]:
+    """As `yuragi.jobs.spontaneous` does; the simulated one tells its spectral radius."""
+    truth = vector_autoregression(units=4, frames=400, order=1, spectral_radius=0.8, alpha=1.0, generator=generator)
+    simulated = name.startswith("simulated")
+    attrs = {"sampling_interval": 0.5, "truth_spectral_radius": 0.8} if simulated else {"sampling_interval": np.nan}
+    recording = xr.DataArray(truth.recording, dims=("time", "unit"), name="recording", attrs=attrs)
+    fit = fit_var(recording, order=1)
+    model = fit.to_dataset()
+    model.attrs |= {key: value for key, value in attrs.items() if key not in model.attrs}
+    write_netcdf(model, folder / f"{name}.nc")
+    write_table(compare(recording, fit, generator, simulations=3), folder / f"{name}.comparison.csv")
+    return folder / f"{name}.nc", folder / f"{name}.comparison.csv"
+
+
+def write_experiment(
+    folder: Path,
+    name: str,
+    arms: tuple[str, ...],
+    generator: np.random.Generator,
+    *,
+    seeds: tuple[int, ...] = (0, 1, 2),
+    epsilons: tuple[float, ...] = (0.0, 0.1, 0.2),
+    held_out: bool = True,
+) -> dict[str, list[Path]]:
+    """Histories, activity and tables of robustness; arms gain what `ARMS` says."""
+    networks = [(arm, seed) for arm in arms for seed in seeds]
+    histories = []
+    for arm, seed in networks:
+        epochs = np.arange(1, 6)
+        history = pd.DataFrame({"epoch": epochs, "loss": 2.3 / epochs + 0.5, "penalty": 0.5, "train_accuracy": 1 - 0.5 / epochs + 0.01 * seed})
+        if held_out:
+            history["held_out_accuracy"] = history["train_accuracy"] - 0.1
+        histories.append(folder / f"networks/{name}/{arm}-seed{seed}.history.csv")
+        write_table(history, histories[-1])
+    files = {kind: folder / f"{where}" for kind, where in (("robustness", f"robustness/{name}.csv"), ("differences", f"robustness/{name}.differences.csv"))}
+    evaluated = [_evaluated(arm, seed, epsilons, generator) for arm, seed in networks]
+    write_table(summarise(evaluated, generator, resamples=400), files["robustness"])
+    if len(arms) == 1:
+        write_table(pd.DataFrame(columns=["arm", "attack", "epsilon", "difference"]), files["differences"])
+    else:
+        budgets = [*(epsilon for epsilon in epsilons if epsilon > 0), None]
+        compared = [paired_differences(evaluated, generator, epsilon=epsilon, resamples=400) for epsilon in budgets]
+        write_table(pd.concat(compared, ignore_index=True), files["differences"])
+    return {"histories": histories, "activity": [write_activity(folder / f"activity/{name}.nc", networks)], **{kind: [path] for kind, path in files.items()}}
+
+
+def _evaluated(arm: str, seed: int, epsilons: tuple[float, ...], generator: np.random.Generator) -> xr.Dataset:
+    attacks = ["fgsm", "pgd", "random_sign", "worst"]
+    strength = xr.DataArray([2.0, 2.5, 0.5, 2.6], dims="attack", coords={"attack": attacks})
+    budget = xr.DataArray(list(epsilons), dims="epsilon", coords={"epsilon": list(epsilons)})
+    images = xr.DataArray(generator.uniform(0, 0.1, 30), dims="image", coords={"image": np.arange(30)})
+    correct = (0.9 - strength * budget * (1 - ARMS[arm]) + images + 0.01 * seed).clip(0, 1)
+    clean = (0.9 + images + 0.01 * seed).clip(0, 1)
+    correct = correct.transpose("attack", "epsilon", "image")
+    return xr.Dataset({"fraction_correct": correct, "clean_fraction_correct": clean}).assign_coords(label=("image", np.zeros(30)), arm=arm, seed=seed)
+
+
+def write_activity(path: Path, networks: list[tuple[str, int]]) -> Path:
+    """As `yuragi.jobs.activity` does: exponents 1 (plain: 2) times the number of the layer, the second layer half as wide."""
+    ranks = np.arange(1.0, UNITS + 1)
+    spectra = np.full((len(networks), 2, UNITS), np.nan)
+    for place, (arm, seed) in enumerate(networks):
+        alpha = 2.0 if arm == "plain" else 1.0
+        spectra[place, 0] = (1 + seed) * ranks**-alpha
+        spectra[place, 1, : UNITS // 2] = ranks[: UNITS // 2] ** (-2 * alpha)
+    result = xr.Dataset({"spectrum": (("network", "layer", "rank"), spectra)}, coords={"layer": ["hidden1", "hidden2"], "rank": ranks.astype(int)})
+    arms, seeds = zip(*networks, strict=True)
+    result = result.assign_coords(arm=("network", list(arms)), seed=("network", list(seeds)))
+    result.attrs = {"held_out_images": 99}
+    write_netcdf(result, path)
+    return path

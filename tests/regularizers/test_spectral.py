@@ -1,0 +1,214 @@
+"""The spectral penalty against its published form, finite differences and planted power laws."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from yuragi.errors import InputError
+from yuragi.models.network import Network
+from yuragi.models.perceptron import Perceptron
+from yuragi.plugins import discover
+from yuragi.regularizers.base import Penalty
+from yuragi.regularizers.covariance import layer_covariances
+from yuragi.regularizers.spectral import LayerSpectrum, SpectralPenalty, power_law_distance, projected_variances
+from yuragi.targets import BrainTarget, Stage
+
+TARGET = BrainTarget({"v1": Stage(1.1), "v4": Stage(0.8)})
+
+
+def published_form(activity: torch.Tensor, eigenvectors: torch.Tensor, alpha: float, anchor: int) -> torch.Tensor:
+    """Term by term, as the paper's formula reads: the diagonal of V'CV, a loop over ranks."""
+    centred = activity - activity.mean(0)
+    covariance = centred.T @ centred / (len(activity) - 1)
+    eigenvalues = torch.diag(eigenvectors.T @ covariance @ eigenvectors).sort(descending=True).values
+    total = torch.zeros((), dtype=activity.dtype)
+    for n in range(anchor + 1, len(eigenvalues) + 1):
+        value = eigenvalues[n - 1]
+        if value > 0:
+            gamma = eigenvalues[anchor - 1].detach() * anchor**alpha / n**alpha
+            total = total + (value / gamma - 1) ** 2 + torch.relu(value / gamma - 1)
+    return total / activity.shape[1]
+
+
+def orthogonal(width: int, seed: int) -> torch.Tensor:
+    return torch.linalg.qr(torch.randn(width, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)).Q
+
+
+def activity_with(variances: torch.Tensor, count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Activity (count, width) whose sample covariance has exactly these eigenvalues, and its eigenvectors."""
+    width = len(variances)
+    raw = torch.randn(count, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    white = torch.linalg.qr(raw - raw.mean(0)).Q * (count - 1) ** 0.5
+    directions = orthogonal(width, seed + 1)
+    return white * variances.sqrt() @ directions.T, directions
+
+
+def small_network(width: int = 30, seed: int = 0) -> Network:
+    return Perceptron(hidden=(width,)).build((1, 6, 6), 3, torch.Generator().manual_seed(seed))
+
+
+def test_the_room_finds_it() -> None:
+    assert discover("yuragi.regularizers", Penalty) == {"spectral": SpectralPenalty}
+
+
+@given(seed=st.integers(0, 1000), alpha=st.floats(0.3, 2.5), anchor=st.integers(1, 12), count=st.sampled_from([5, 20, 100]))
+@settings(max_examples=25, deadline=None)
+def test_value_and_gradient_are_those_of_the_published_form(seed: int, alpha: float, anchor: int, count: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    scale = torch.arange(1, 21, dtype=torch.float64) ** -0.7
+    activity = (3 + torch.randn(count, 20, generator=generator, dtype=torch.float64) * scale).requires_grad_()
+    eigenvectors = orthogonal(20, seed)
+    penalty = SpectralPenalty(layers={"hidden1": alpha}, weight=1.7, anchor=anchor)
+    ours = penalty.loss({"hidden1": activity}, {"hidden1": LayerSpectrum(eigenvectors, alpha)})
+    theirs = 1.7 * published_form(activity, eigenvectors, alpha, anchor)
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+    (gradient,) = torch.autograd.grad(ours, activity)
+    (expected,) = torch.autograd.grad(theirs, activity)
+    torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-9 * float(expected.abs().max()))
+
+
+def test_gradient_is_that_of_finite_differences_with_the_anchor_held_fixed() -> None:
+    activity = torch.randn(15, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
+    eigenvectors = orthogonal(8, 3)
+    anchor_variance = projected_variances(activity, eigenvectors)[2].item()
+
+    def tail(values: torch.Tensor) -> torch.Tensor:
+        variances = projected_variances(values, eigenvectors)
+        # The anchor as a constant: what "detached" means, and what finite differences must then see.
+        return power_law_distance(torch.cat([variances[:2], torch.tensor([anchor_variance], dtype=torch.float64), variances[3:]]), 1.0, 3)
+
+    assert torch.autograd.gradcheck(tail, (activity,), eps=1e-6, atol=1e-6)
+    (ours,) = torch.autograd.grad(power_law_distance(projected_variances(activity, eigenvectors), 1.0, 3), activity)
+    (fixed,) = torch.autograd.grad(tail(activity), activity)
+    torch.testing.assert_close(ours, fixed)
+
+
+@pytest.mark.parametrize("alpha", [0.6, 1.0, 1.5])
+def test_zero_on_an_exact_power_law_and_only_there(alpha: float) -> None:
+    activity, directions = activity_with(4 * torch.arange(1, 41, dtype=torch.float64) ** -alpha, count=100)
+    penalty = SpectralPenalty(layers={"hidden1": alpha})
+    exact = penalty.loss({"hidden1": activity}, {"hidden1": LayerSpectrum(directions, alpha)})
+    other = penalty.loss({"hidden1": activity}, {"hidden1": LayerSpectrum(directions, alpha + 0.2)})
+    assert exact.item() < 1e-14
+    assert other.item() > 1e-3
+
+
+def test_leading_ranks_are_free() -> None:
+    variances = torch.arange(1, 41, dtype=torch.float64) ** -1.0
+    assert power_law_distance(torch.cat([variances[:10] * 50, variances[10:]]), 1.0, 11).item() < 1e-14
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("case", ["all dead", "rank below the anchor", "repeated", "tiny"])
+def test_value_and_gradient_are_finite_on_degenerate_layers(case: str, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    activity = {
+        "all dead": torch.full((10, 12), 0.7),
+        "rank below the anchor": torch.randn(10, 2, generator=generator) @ torch.randn(2, 12, generator=generator),
+        "repeated": torch.eye(12).repeat(3, 1),
+        "tiny": 1e-21 * torch.randn(10, 12, generator=generator),
+    }[case].to(dtype)
+    activity.requires_grad_()
+    state = {"hidden1": LayerSpectrum(torch.eye(12, dtype=dtype), 1.0)}
+    loss = SpectralPenalty(layers={"hidden1": 1.0}, anchor=3).loss({"hidden1": activity}, state)
+    (gradient,) = torch.autograd.grad(loss, activity)
+    assert torch.isfinite(loss)
+    assert torch.isfinite(gradient).all()
+
+
+def test_prepare_finds_the_eigenvectors_of_the_whole_set() -> None:
+    network, images = small_network(), torch.rand(200, 1, 6, 6, generator=torch.Generator().manual_seed(1))
+    state = SpectralPenalty(layers={"hidden1": "v1"}, anchor=5).prepare(network, images, TARGET)["hidden1"]
+    activity = network.activities(images, ["hidden1"])["hidden1"].detach()
+    expected = np.linalg.eigvalsh(np.cov(activity.double().numpy().T))[::-1]
+    assert state.alpha == 1.1
+    assert not state.eigenvectors.requires_grad
+    np.testing.assert_allclose(projected_variances(activity, state.eigenvectors).numpy(), expected, rtol=1e-3, atol=1e-7)
+
+
+def test_last_rank_penalises_the_leading_ranks_only() -> None:
+    network, images = small_network(), torch.rand(100, 1, 6, 6, generator=torch.Generator().manual_seed(1))
+    penalty = SpectralPenalty(layers={"hidden1": 1.0}, anchor=5, last_rank=12)
+    state = penalty.prepare(network, images, None)
+    assert state["hidden1"].eigenvectors.shape == (30, 12)
+    activity = network.activities(images, ["hidden1"])
+    variances = projected_variances(activity["hidden1"], state["hidden1"].eigenvectors)
+    torch.testing.assert_close(penalty.loss(activity, state), power_law_distance(variances, 1.0, 5) / 30)
+
+
+def test_covariance_does_not_depend_on_chunks_and_keeps_the_mode() -> None:
+    network, images = small_network().train(), torch.rand(50, 1, 6, 6, generator=torch.Generator().manual_seed(1))
+    whole = layer_covariances(network, images, ["hidden1"])["hidden1"]
+    torch.testing.assert_close(layer_covariances(network, images, ["hidden1"], chunk=7)["hidden1"], whole, rtol=1e-5, atol=1e-7)
+    expected = np.cov(network.activities(images, ["hidden1"])["hidden1"].detach().double().numpy().T)
+    np.testing.assert_allclose(whole.numpy(), expected, rtol=1e-5, atol=1e-7)
+    assert network.training
+
+
+def test_a_diverged_network_is_told() -> None:
+    network = small_network()
+    with torch.no_grad():
+        next(network.parameters()).fill_(float("nan"))
+    with pytest.raises(InputError, match=r"layer 'hidden1': its activity .* is not finite"):
+        layer_covariances(network, torch.rand(20, 1, 6, 6), ["hidden1"])
+
+
+def test_several_layers_add_up() -> None:
+    network = Perceptron(hidden=(30, 25)).build((1, 6, 6), 3, torch.Generator().manual_seed(0))
+    images = torch.rand(60, 1, 6, 6, generator=torch.Generator().manual_seed(1))
+    total = 0.0
+    for layers in ({"hidden1": 1.0}, {"hidden2": "v4"}, {"hidden1": 1.0, "hidden2": "v4"}):
+        penalty = SpectralPenalty(layers=layers, weight=0.5)
+        value = penalty.loss(network.activities(images, layers), penalty.prepare(network, images, TARGET)).item()
+        total += value if len(layers) == 1 else -value
+    assert abs(total) < 1e-5
+
+
+def test_specifications_compare_hash_and_know_whether_they_need_a_target() -> None:
+    one, same = SpectralPenalty(layers={"hidden1": "v1"}), SpectralPenalty.model_validate({"layers": {"hidden1": "v1"}})
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one.needs_target
+    assert not SpectralPenalty(layers={"hidden1": 1}).needs_target
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"layers": {}}, {"layers": {"hidden1": -1.0}}, {"layers": {"hidden1": 1.0}, "anchor": 5, "last_rank": 5}, {"layers": {"a": 1.0}, "beta": 1}],
+)
+def test_wrong_settings_are_refused(values: dict) -> None:
+    with pytest.raises(ValidationError):
+        SpectralPenalty.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("layers", "target", "message"),
+    [
+        ({"hidden1": "v9"}, TARGET, r"layers.hidden1: stage 'v9' does not exist; .*Known: v1, v4"),
+        ({"hidden1": "v1"}, None, r"layers.hidden1: 'v1' names a stage of the brain target, but there is no target"),
+        ({"hidden7": 1.0}, None, r"layer 'hidden7' does not exist"),
+        ({"output": 1.0}, None, r"layers.output: 3 units leave no rank after the anchor rank 11"),
+    ],
+)
+def test_errors_of_the_user_are_one_line(layers: dict, target: BrainTarget | None, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        SpectralPenalty(layers=layers).prepare(small_network(), torch.rand(40, 1, 6, 6), target)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_single_image_has_no_variance() -> None:
+    with pytest.raises(InputError, match="needs at least 2 images"):
+        SpectralPenalty(layers={"hidden1": 1.0}).loss({"hidden1": torch.zeros(1, 20)}, {"hidden1": LayerSpectrum(torch.eye(20), 1.0)})
+
+
+def test_importing_the_plug_in_does_not_load_torch() -> None:
+    code = "import sys, yuragi.regularizers.spectral as room; room.SpectralPenalty(layers={'hidden1': 1.0}); sys.exit('torch._C' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
