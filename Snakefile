@@ -1,19 +1,17 @@
 """From recordings to a robustness report. The science is in the package yuragi; each rule is one command of it."""
 
-import os
 import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
-
-# Jobs call `yuragi`, wherever Snakemake itself was started from.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 from yuragi.config.model import read_config
 from yuragi.config.plan import Plan
 from yuragi.errors import InputError
 
 min_version("9.27")
+# Jobs call the `yuragi` that is installed beside this Snakemake, whether or not its environment is active.
+shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')
 
 
 # A configuration given on the command line replaces the default one whole: two merged ones would be neither.
@@ -22,7 +20,8 @@ if not workflow.configfiles:
     configfile: "config/demo.yaml"
 
 
-container: "envs/Containerfile"
+# Only with `--software-deployment-method apptainer`; docs/cluster.md tells how the image is made from envs/Containerfile.
+container: "envs/yuragi.sif"
 
 
 report: "workflow/report/workflow.rst"
@@ -55,6 +54,6 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         expand(f"{plan.results}/figures/{{figure}}.svg", figure=plan.figures()),
-    default_target: True

@@ -6,15 +6,27 @@ import os
 import socket
 from pathlib import Path
 
+# Small problems run faster on one thread, and two test processes share the machine. Before numpy is loaded, which reads it once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from jaxtyping import install_import_hook
 
 # Before anything of the package is imported: shapes in signatures are checked in tests only, in the rooms that compute.
-COMPUTING = ("datasets", "spectra", "spontaneous", "targets", "models", "regularizers", "noise", "attacks", "training", "robustness")
+COMPUTING = (
+    "autoregression",
+    "datasets",
+    "spectra",
+    "spontaneous",
+    "targets",
+    "models",
+    "regularizers",
+    "noise",
+    "attacks",
+    "training",
+    "robustness",
+)
 install_import_hook([f"yuragi.{room}" for room in COMPUTING], "beartype.beartype")
-# Small problems run faster on one thread, and two test processes share the machine.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 

@@ -47,7 +47,9 @@ def _digest() -> str:
 
 def test_comments_docstrings_and_spacing_do_not_count(package: Path) -> None:
     before = _digest()
-    (package / "job.py").write_text(BASE.replace("a comment", "another").replace('"""Doc."""', '"""Longer."""').replace("return double", "return   double"))
+    (package / "job.py").write_text(
+        BASE.replace("a comment", "another").replace('"""Doc."""', '"""Longer."""').replace("return double", "return   double")
+    )
     (package / "formula.py").write_text("# Why.\n\n\ndef double(x):\n    '''Twice.'''\n    return 2*x\n")
     assert _digest() == before
 
@@ -61,7 +63,9 @@ def test_a_changed_formula_counts_and_an_unrelated_one_does_not(package: Path) -
 
 
 def test_imports_inside_functions_count_and_those_for_types_do_not(package: Path) -> None:
-    (package / "job.py").write_text("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from demo_package import other\ndef run():\n    return 1\n")
+    (package / "job.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from demo_package import other\ndef run():\n    return 1\n"
+    )
     before = _digest()
     (package / "other.py").write_text("def triple(x):\n    return 4 * x\n")
     assert _digest() == before

@@ -33,7 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
-        print(f"yuragi: {error.filename or 'a file'}: {error.strerror or error}; free space or mend permissions, then run the same again", file=sys.stderr)
+        print(
+            f"yuragi: {error.filename or 'a file'}: {error.strerror or error}; free space or mend permissions, then run the same again",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print("yuragi: interrupted; nothing half-written is left, run the same command to go on", file=sys.stderr)
@@ -70,7 +73,9 @@ def _run(chosen: Job, arguments: list[str]) -> int:
 
 
 def _parser(chosen: Job, parameters: list[Parameter]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"yuragi {chosen.name}", description=chosen.module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=f"yuragi {chosen.name}", description=chosen.module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     meaning = {"input": "file that is read", "output": "file that is written", "setting": "setting that does not change the result"}
     for parameter in parameters:
         as_type = Path if parameter.role != "setting" else str
@@ -79,7 +84,12 @@ def _parser(chosen: Job, parameters: list[Parameter]) -> argparse.ArgumentParser
         else:
             shown = f"{meaning[parameter.role]}{'' if parameter.default is None else f' (default: {parameter.default})'}"
             parser.add_argument(
-                _option(parameter.name), type=as_type, nargs="*" if parameter.several else None, default=parameter.default, dest=parameter.name, help=shown
+                _option(parameter.name),
+                type=as_type,
+                nargs="*" if parameter.several else None,
+                default=parameter.default,
+                dest=parameter.name,
+                help=shown,
             )
     if chosen.spec_class is not None:
         parser.add_argument("--spec", default="{}", help="the specification as JSON, or @FILE to read it; the options below replace its keys")

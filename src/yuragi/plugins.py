@@ -79,4 +79,4 @@ def any_of(room: str, base: type[P]) -> Any:
     classes = tuple(discover(room, base).values())
     if len(classes) == 1:
         return classes[0]
-    return Annotated[Union[classes], Field(discriminator="kind")]
+    return Annotated[Union[classes], Field(discriminator="kind")]  # noqa: UP007 (a union of a computed tuple)

@@ -13,6 +13,7 @@ from yuragi.datasets.simulation import vector_autoregression
 from yuragi.figures.base import Figure, Results, figures
 from yuragi.files import write_netcdf, write_table
 from yuragi.robustness.statistics import paired_differences, summarise
+from yuragi.spectra import calibration
 from yuragi.spectra.power_law import fit_power_law
 from yuragi.spontaneous.statistics import compare
 from yuragi.spontaneous.var import fit_var
@@ -133,7 +134,9 @@ def write_experiment(
             history["held_out_accuracy"] = history["train_accuracy"] - 0.1
         histories.append(folder / f"networks/{name}/{arm}-seed{seed}.history.csv")
         write_table(history, histories[-1])
-    files = {kind: folder / f"{where}" for kind, where in (("robustness", f"robustness/{name}.csv"), ("differences", f"robustness/{name}.differences.csv"))}
+    files = {
+        kind: folder / f"{where}" for kind, where in (("robustness", f"robustness/{name}.csv"), ("differences", f"robustness/{name}.differences.csv"))
+    }
     evaluated = [_evaluated(arm, seed, epsilons, generator) for arm, seed in networks]
     write_table(summarise(evaluated, generator, resamples=400), files["robustness"])
     if len(arms) == 1:
@@ -142,7 +145,11 @@ def write_experiment(
         budgets = [*(epsilon for epsilon in epsilons if epsilon > 0), None]
         compared = [paired_differences(evaluated, generator, epsilon=epsilon, resamples=400) for epsilon in budgets]
         write_table(pd.concat(compared, ignore_index=True), files["differences"])
-    return {"histories": histories, "activity": [write_activity(folder / f"activity/{name}.nc", networks)], **{kind: [path] for kind, path in files.items()}}
+    return {
+        "histories": histories,
+        "activity": [write_activity(folder / f"activity/{name}.nc", networks)],
+        **{kind: [path] for kind, path in files.items()},
+    }
 
 
 def _evaluated(arm: str, seed: int, epsilons: tuple[float, ...], generator: np.random.Generator) -> xr.Dataset:
@@ -170,3 +177,11 @@ def write_activity(path: Path, networks: list[tuple[str, int]]) -> Path:
     result.attrs = {"held_out_images": 99}
     write_netcdf(result, path)
     return path
+
+
+def calibration_estimates() -> pd.DataFrame:
+    return calibration.calibrate([0.8, 1.2], ["signal", "white"], stimuli=120, units=50, ranks=RANKS, simulations=2)
+
+
+def pure_noise() -> pd.DataFrame:
+    return calibration.pure_noise(stimuli=60, units=20, simulations=3)

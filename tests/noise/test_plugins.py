@@ -15,6 +15,7 @@ from yuragi.noise.base import Noise
 from yuragi.noise.spontaneous import Spontaneous
 from yuragi.noise.white import WhiteNoise
 from yuragi.plugins import discover
+from yuragi.provenance import _reachable
 from yuragi.targets import BrainTarget, SpontaneousModel, Stage
 
 KINDS = discover("yuragi.noise", Noise)
@@ -38,6 +39,13 @@ def test_rooms_are_light_to_import() -> None:
         "print(*[name for name in ('torch._C', 'numpy._core', 'scipy.linalg') if name in sys.modules])\n"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_digest_of_a_noise_follows_the_layer_that_draws_it(kind: str) -> None:
+    reached = _reachable(KINDS[kind].__module__)
+    assert {"yuragi.noise._layer", "yuragi.autoregression"} <= reached
+    assert not [name for name in reached if name.startswith(("yuragi.spectra", "yuragi.spontaneous"))]
 
 
 @pytest.mark.parametrize("kind", KINDS)

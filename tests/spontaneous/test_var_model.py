@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from yuragi.autoregression import companion, spectral_radius, state_covariance
 from yuragi.errors import InputError
 from yuragi.files import read_netcdf, sha256_of, write_netcdf
-from yuragi.spontaneous.autoregression import companion, spectral_radius, state_covariance
 from yuragi.spontaneous.var import fit_var
 from yuragi.spontaneous.var_model import VARFit
 

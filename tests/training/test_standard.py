@@ -197,7 +197,7 @@ def test_a_diverging_loss_stops_with_a_remedy(digits, tmp_path, monkeypatch) -> 
 
 
 def test_parameters_that_diverge_in_the_last_step_are_noticed(digits) -> None:
-    settings = TrainingSettings(epochs=1, batch=600, optimiser="sgd", learning_rate=1e39)
+    settings = TrainingSettings(epochs=1, batch=600, optimiser="sgd", learning_rate=1e38, weight_decay=1e4)
     with pytest.raises(InputError, match="at step 1 of epoch 1"):
         train(network(), digits.images, digits.labels, settings, seed=0)
 

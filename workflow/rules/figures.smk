@@ -1,29 +1,33 @@
-# Every figure is a table, then a drawing of that table; both are in the report.
+# Every figure is a table, then a drawing of that table; both are in the report. Snakemake fills no wildcards into the path of a
+# caption, so each figure is a rule of its own.
 
+for name in plan.figures():
 
-def labels(what):
-    return {"figure": "{figure}", "shows": what}
-
-
-rule figure:
-    input:
-        unpack(lambda wildcards: plan.figure_inputs(wildcards.figure)),
-    output:
-        table=report(
-            f"{plan.results}/figures/{{figure}}.csv", caption="../report/table.rst", category="Figures", subcategory="{figure}", labels=labels("table")
-        ),
-        drawing=report(
-            f"{plan.results}/figures/{{figure}}.svg",
-            caption="../report/{figure}.rst",
-            category="Figures",
-            subcategory="{figure}",
-            labels=labels("drawing"),
-        ),
-    log:
-        f"{plan.results}/logs/figure/{{figure}}.log",
-    params:
-        spec=lambda wildcards: plan.spec("figure", wildcards.figure),
-        code=lambda wildcards: plan.code("figure", wildcards.figure),
-        files=lambda wildcards: plan.figure_arguments(wildcards.figure),
-    shell:
-        "yuragi figure {output.table} {output.drawing} {params.files} --spec {params.spec:q} 2>&1 | tee {log}"
+    rule:
+        name:
+            f"figure_{name}"
+        input:
+            **plan.figure_inputs(name),
+        output:
+            table=report(
+                f"{plan.results}/figures/{name}.csv",
+                caption="../report/table.rst",
+                category="Figures",
+                subcategory=name,
+                labels={"figure": name, "shows": "table"},
+            ),
+            drawing=report(
+                f"{plan.results}/figures/{name}.svg",
+                caption=f"../report/{name}.rst",
+                category="Figures",
+                subcategory=name,
+                labels={"figure": name, "shows": "drawing"},
+            ),
+        log:
+            f"{plan.results}/logs/figure/{name}.log",
+        params:
+            spec=plan.spec("figure", name),
+            code=plan.code("figure", name),
+            files=plan.figure_arguments(name),
+        shell:
+            "yuragi figure {output.table} {output.drawing} {params.files} --spec {params.spec:q} 2>&1 | tee {log}"

@@ -13,9 +13,15 @@ rule train:
     benchmark:
         f"{plan.results}/benchmarks/train/{{experiment}}/{{arm}}-seed{{seed}}.tsv"
     params:
-        spec=lambda wildcards: plan.spec("train", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"),
-        code=lambda wildcards: plan.code("train", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"),
-        target=lambda wildcards, input: f"--target {input.target}" if input.target else "",
+        spec=lambda wildcards: plan.spec(
+            "train", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
+        ),
+        code=lambda wildcards: plan.code(
+            "train", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
+        ),
+        target=lambda wildcards, input: (
+            f"--target {input.target}" if input.target else ""
+        ),
         scratch=f"{plan.results}/.scratch",
     shell:
         "yuragi train {input.images} {output.network} {output.history} {params.target}"
@@ -33,8 +39,12 @@ rule attack:
     benchmark:
         f"{plan.results}/benchmarks/attack/{{experiment}}/{{arm}}-seed{{seed}}.tsv"
     params:
-        spec=lambda wildcards: plan.spec("attack", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"),
-        code=lambda wildcards: plan.code("attack", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"),
+        spec=lambda wildcards: plan.spec(
+            "attack", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
+        ),
+        code=lambda wildcards: plan.code(
+            "attack", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
+        ),
     shell:
         "yuragi attack {input.images} {input.network} {output} --spec {params.spec:q} 2>&1 | tee {log}"
 
@@ -42,7 +52,10 @@ rule attack:
 rule activity:
     input:
         images=f"{plan.results}/images/{{experiment}}.nc",
-        networks=lambda wildcards: expand(f"{plan.results}/networks/{{network}}.safetensors", network=plan.networks(wildcards.experiment)),
+        networks=lambda wildcards: expand(
+            f"{plan.results}/networks/{{network}}.safetensors",
+            network=plan.networks(wildcards.experiment),
+        ),
     output:
         f"{plan.results}/activity/{{experiment}}.nc",
     log:
@@ -58,7 +71,10 @@ rule activity:
 
 rule robustness:
     input:
-        lambda wildcards: expand(f"{plan.results}/attacks/{{network}}.nc", network=plan.networks(wildcards.experiment)),
+        lambda wildcards: expand(
+            f"{plan.results}/attacks/{{network}}.nc",
+            network=plan.networks(wildcards.experiment),
+        ),
     output:
         table=f"{plan.results}/robustness/{{experiment}}.csv",
         differences=f"{plan.results}/robustness/{{experiment}}.differences.csv",

@@ -60,8 +60,8 @@ This page is generated from the code (`make manual`); a test keeps the two in st
 | `recordings.yaml` | the same path on real public recordings |
 | `paper.yaml` | whole image sets and larger networks, for a GPU or a cluster |
 
-Choose one with `snakemake --cores 2 --configfile config/recordings.yaml` or `make run CONFIG=config/recordings.yaml`. An unknown key or value is refused in
-one line before anything runs. `schema.json` serves editors that complete and check YAML: begin a file with
+Choose one with `snakemake --cores 2 --configfile config/recordings.yaml` or `make run CONFIG=config/recordings.yaml`. An unknown key or
+value is refused in one line before anything runs. `schema.json` serves editors that complete and check YAML: begin a file with
 `# yaml-language-server: $schema=schema.json`.
 """
 

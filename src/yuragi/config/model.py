@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from yuragi.attacks.base import Attack
 from yuragi.datasets.base import Dataset
@@ -31,7 +31,8 @@ class Data(Settings):
 
     cache: str = Field("data", description="folder of the files that were fetched")
     mirror: str | None = Field(
-        None, description="folder or base address with the layout <data set>/<file>, asked before the public address; YURAGI_MIRROR is used where this is null"
+        None,
+        description="folder or base address, <data set>/<file> below it, asked before the public one; null takes YURAGI_MIRROR",
     )
 
 
@@ -80,9 +81,7 @@ class Config(Settings):
 
     name: Name = Field(description="name of the run: results lie in results/<name>")
     seed: int = Field(0, ge=0, description="the seed that all others derive from")
-    chunk: PositiveInt = Field(
-        4096, description="most images times noise draws that a job holds at once; smaller needs less memory and more time"
-    )
+    chunk: PositiveInt = Field(4096, description="most images times noise draws that a job holds at once; smaller needs less memory and more time")
     data: Data = Field(Data(), description="where downloads lie")
     recordings: dict[Name, any_of("yuragi.datasets", Dataset)] = Field(
         {}, description="the recordings, under names of your own: sets of responses give spectra, spontaneous recordings give autoregressive models"
@@ -147,6 +146,8 @@ class Config(Settings):
                 _known(f"experiments.{name}.arms", arm, self.arms)
             if "plain" not in self.arms_of(name):
                 raise ValueError(f"experiments.{name}.arms: the arm 'plain' is missing; every other arm is compared with it")
+            for arm in self.arms_of(name):
+                self._check_layers(f"arms.{arm}", self.arms[arm], f"experiments.{name}.network", experiment.network.names())
             if not self.attacks:
                 raise ValueError("attacks: none is given, but there are experiments; add one, for instance pgd: {kind: pgd}")
         for name, arm in self.arms.items():
@@ -165,7 +166,18 @@ class Config(Settings):
             if arm.noise.kind != "white" and self.target.spontaneous is None:
                 raise ValueError(f"arms.{name}.noise: it needs target.spontaneous; name a recording of spontaneous activity there")
             if arm.noise.relative_variance == "target" and self.target.variance_ratio is None:
-                raise ValueError(f"arms.{name}.noise.relative_variance: 'target' needs target.variance_ratio; give a number or the name of responses there")
+                raise ValueError(
+                    f"arms.{name}.noise.relative_variance: 'target' needs target.variance_ratio; give a number or the name of responses there"
+                )
+
+    def _check_layers(self, key: str, arm: Arm, where: str, names: tuple[str, ...]) -> None:
+        used = {f"{key}.penalty.layers": layer for layer in arm.penalty.layers} if arm.penalty else {}
+        if arm.noise:
+            used[f"{key}.noise.layer"] = arm.noise.layer
+            names = ("input", *names)
+        for place, layer in used.items():
+            if layer not in names:
+                raise ValueError(f"{place} = '{layer}': {where} has no such layer; it has {', '.join(names)}")
 
     def _check_sizes(self) -> None:
         for name, dataset in self.responses().items():

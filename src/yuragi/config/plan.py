@@ -8,8 +8,8 @@ from typing import Any
 
 from yuragi.config.model import Config
 from yuragi.errors import InputError
-from yuragi.files import canonical_json
 from yuragi.figures.base import Figure, figures
+from yuragi.files import canonical_json
 from yuragi.jobs import activity, attack, base, calibrate, fetch, figure, ingest, robustness, spectra, spontaneous, train
 from yuragi.randomness import derive_seed
 from yuragi.settings import Settings
@@ -43,9 +43,7 @@ class Plan:
     def networks(self, experiment: str | None = None) -> list[str]:
         """The names of all networks, ``<experiment>/<arm>-seed<seed>``."""
         chosen = self.config.experiments if experiment is None else [experiment]
-        return [
-            f"{name}/{arm}-seed{seed}" for name in chosen for arm in self.config.arms_of(name) for seed in self.config.experiments[name].seeds
-        ]
+        return [f"{name}/{arm}-seed{seed}" for name in chosen for arm in self.config.arms_of(name) for seed in self.config.experiments[name].seeds]
 
     def spectra_files(self) -> list[str]:
         """The spectra that the brain target is built from."""
@@ -135,7 +133,7 @@ class Plan:
         experiment_name, _, network = name.partition("/")
         experiment = config.experiments[experiment_name]
         if job == "activity":
-            return activity.Spec(layers=self._layers(experiment_name), chunk=config.chunk)
+            return activity.Spec(layers=self._layers(experiment_name), ranks=self._penalised_ranks(experiment_name), chunk=config.chunk)
         if job == "robustness":
             return robustness.Spec(seed=self._seed("robustness", experiment_name))
         arm, _, seed = network.rpartition("-seed")
@@ -158,11 +156,17 @@ class Plan:
             )
         raise InputError(f"no rule makes '{job}'")
 
-    def _layers(self, experiment: str) -> list[str]:
-        """The layers whose spectra are shown: those that some arm constrains."""
+    def _layers(self, experiment: str) -> dict[str, str | float | None]:
+        """The layers whose spectra are shown: those that some arm constrains, each with what a penalty asks of it."""
         arms = [self.config.arms[name] for name in self.config.arms_of(experiment)]
-        penalised = {layer for arm in arms if arm.penalty for layer in arm.penalty.layers}
-        return sorted(penalised | {arm.noise.layer for arm in arms if arm.noise} - {"input"})
+        noisy = {arm.noise.layer: None for arm in arms if arm.noise and arm.noise.layer != "input"}
+        penalised = {layer: asked for arm in arms if arm.penalty for layer, asked in arm.penalty.layers.items()}
+        return dict(sorted((noisy | penalised).items()))
+
+    def _penalised_ranks(self, experiment: str) -> tuple[int, int | None]:
+        """Ranks that a penalty of the experiment acts on, its anchor included: only there can an exponent be asked for."""
+        penalties = [self.config.arms[name].penalty for name in self.config.arms_of(experiment)]
+        return next((penalty.penalised_ranks() for penalty in penalties if penalty is not None), (11, None))
 
     def _seed(self, *parts: object) -> int:
         return derive_seed(self.config.seed, *parts)

@@ -153,20 +153,13 @@ def _component_coefficients(leading: jaxtyping.Float[np.ndarray, " unit"], order
 def _stationary(
     coefficients: jaxtyping.Float[np.ndarray, "lag unit"], variances: jaxtyping.Float[np.ndarray, " unit"]
 ) -> tuple[jaxtyping.Float[np.ndarray, " unit"], jaxtyping.Float[np.ndarray, "unit lag lag"]]:
-    """Innovation variances that give each component its stationary variance, and Cholesky factors of ``order`` successive frames.
-
-    P = F P Fᵀ + Q for the companion matrix F of each component (the discrete Lyapunov equation).
-    """
-    from scipy.linalg import solve_discrete_lyapunov
+    """Innovation variances that give each component its stationary variance, and Cholesky factors of ``order`` successive frames."""
+    from yuragi.autoregression import state_covariance
 
     order, units = coefficients.shape
     innovations, factors = np.empty(units), np.empty((units, order, order))
-    shock = np.zeros((order, order))
-    shock[0, 0] = 1.0
     for component in range(units):
-        companion = np.eye(order, k=-1)
-        companion[0] = coefficients[:, component]
-        covariance = solve_discrete_lyapunov(companion, shock)
+        covariance = state_covariance(coefficients[:, component, None, None], np.ones((1, 1)))
         innovations[component] = variances[component] / covariance[0, 0]
         factors[component] = np.linalg.cholesky(innovations[component] * covariance)
     return innovations, factors

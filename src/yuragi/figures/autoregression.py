@@ -95,11 +95,10 @@ def _draw_statistic(axis: Any, statistic: str, rows: pd.DataFrame) -> None:
         axis.set(xlabel=f"lag ({frames})", ylabel="autocorrelation")
         axis.axhline(0, color=style.GREY, linewidth=0.8)
     elif statistic == "spatial_spectrum":
-        axis.set(xscale="log", yscale="log", xlabel="rank", ylabel="variance (activity²)")
-        style.decade_ticks(axis.yaxis)
+        axis.set(xlabel="rank", ylabel="variance (activity²)")
+        style.logarithmic(axis, "x")
+        style.logarithmic(axis, "y")
     else:
         hertz = np.isfinite(interval)
-        axis.set(
-            yscale="log", xlabel="frequency (Hz)" if hertz else "frequency (1/frame)", ylabel=f"power (variance / {'Hz' if hertz else '(1/frame)'})"
-        )
-        style.decade_ticks(axis.yaxis)
+        axis.set(xlabel="frequency (Hz)" if hertz else "frequency (1/frame)", ylabel="power (variance / Hz)" if hertz else "power (variance × frame)")
+        style.logarithmic(axis, "y")

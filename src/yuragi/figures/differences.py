@@ -47,7 +47,7 @@ class Differences(Figure):
         attacks = _attacks(groups)
         height = 1.0 + 0.34 * max(rows["arm"].nunique() for rows in groups)
         drawing, strips = style.strips(
-            [_title(rows) for rows in groups], columns=len(attacks) + 1, sharey=True, sharex=True, panel=(2.5, height), legend=0.4
+            [_title(rows) for rows in groups], columns=len(attacks) + 1, sharey=True, sharex=True, panel=(2.2, height), legend=0.4
         )
         for panels, rows in zip(strips, groups, strict=True):
             arms = list(rows["arm"].unique())
@@ -70,7 +70,9 @@ class Differences(Figure):
                 middle, place, look.marker, color=look.color, markersize=7, markerfacecolor=look.color if filled else "white", markeredgewidth=1.5
             )
         axis.axvline(0, color=style.BLACK, linewidth=1)
-        axis.set(title=attack.replace("_", " "), xlabel="difference in accuracy")
+        axis.set(title=attack.replace("_", " "), xlabel="percentage points")
+        axis.locator_params(axis="x", nbins=7)
+        axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}".replace("-", "−"))
         axis.grid(axis="y", visible=False)
         for label, face in ((f"Holm-corrected p < {self.level:g}", style.GREY), ("not below, or not tested", "white")):
             axis.plot([], [], "o", color=style.GREY, markerfacecolor=face, markeredgewidth=1.5, markersize=7, label=label)

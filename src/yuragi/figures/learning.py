@@ -35,13 +35,15 @@ class Learning(Figure):
     def draw(self, table: pd.DataFrame) -> Drawing:
         """A strip an experiment: cross-entropy, training accuracy, held-out accuracy; a line an arm."""
         looks = style.looks(table["arm"])
+        shown = {column: label for column, label in PANELS.items() if style.present(table[column])}
         groups = list(table.groupby("experiment", sort=False))
-        drawing, strips = style.strips([f"{name}: {rows['seed'].nunique()} seeds an arm" for name, rows in groups], columns=len(PANELS), sharex=True)
+        titles = [f"{name}: {style.counted(rows['seed'].nunique(), 'seed')} an arm" for name, rows in groups]
+        drawing, strips = style.strips(titles, columns=len(shown), sharex=True)
         for panels, (_, rows) in zip(strips, groups, strict=True):
-            for axis, (column, label) in zip(panels, PANELS.items(), strict=True):
+            for axis, (column, label) in zip(panels, shown.items(), strict=True):
                 _draw_measure(axis, column, rows, looks)
                 axis.set(xlabel="epoch", ylabel=label)
-            panels[0].set_yscale("log")
+            style.logarithmic(panels[0], "y")
         style.legend_below(drawing, [axis for panels in strips for axis in panels])
         return drawing
 
@@ -78,8 +80,6 @@ def _draw_measure(axis: Any, column: str, rows: pd.DataFrame, looks: dict[str, s
     for arm, of_arm in rows.groupby("arm", sort=False):
         by_epoch = of_arm.groupby("epoch")[column]
         mean = by_epoch.mean()
-        if not style.present(mean):
-            continue
         color = looks[str(arm)].color
         axis.fill_between(mean.index, by_epoch.min(), by_epoch.max(), color=color, **style.BAND)
         axis.plot(mean.index, mean, color=color, label=str(arm))

@@ -54,7 +54,7 @@ class Recovery(Figure):
             return style.notice("No recording of this run has a planted value.")
         groups = list(table.groupby("quantity", sort=False))
         most = max(len(rows) for _, rows in groups)
-        drawing, axes = style.grid(len(groups), columns=1, panel=(7.0, 1.0 + 0.36 * most), legend=0.3)
+        drawing, axes = style.grid(len(groups), columns=1, panel=(8.0, 1.0 + 0.36 * most), legend=0.3)
         for axis, (quantity, rows) in zip(axes, groups, strict=True):
             _draw_quantity(axis, NAMES[str(quantity)], rows.reset_index(drop=True))
         style.legend_below(drawing, axes)
@@ -94,8 +94,8 @@ def _draw_quantity(axis: Any, name: str, rows: pd.DataFrame) -> None:
         color = style.BLUE if good else style.RED
         axis.fill_betweenx([place - 0.36, place + 0.36], -row["tolerance"], row["tolerance"], color=style.GREEN, label="tolerance", **style.BAND)
         axis.plot([low[place], high[place]], [place, place], color=color, linewidth=2, label="_")
-        axis.plot(error[place], place, "o", color=color, markersize=6, label="recovered (line: 95 % interval)" if good else "_")
-        found = f"{row['recovered']:.3g} for {row['planted']:.3g}: {'within' if good else 'OUTSIDE'}"
+        axis.plot(error[place], place, "o", color=color, markersize=6, label="recovered (line: 95 % interval)")
+        found = f"found {row['recovered']:.3f}, planted {row['planted']:.3f}: {'within' if good else 'OUTSIDE'}"
         axis.annotate(found, (1.02, place), xycoords=("axes fraction", "data"), va="center", color=color)
     axis.axvline(0, **style.TRUTH)
     axis.set(
@@ -106,4 +106,5 @@ def _draw_quantity(axis: Any, name: str, rows: pd.DataFrame) -> None:
         title=name,
         xlabel="recovered − planted",
     )
+    axis.locator_params(axis="x", nbins=6)
     axis.grid(axis="y", visible=False)

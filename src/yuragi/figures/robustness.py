@@ -41,7 +41,7 @@ class Robustness(Figure):
         attacks = list(dict.fromkeys(table["attack"]))
         looks = style.looks(table["arm"])
         groups = [rows for _, rows in table.groupby("experiment", sort=False)]
-        drawing, strips = style.strips([_title(rows) for rows in groups], columns=len(attacks), sharey=True, panel=(2.9, 2.7))
+        drawing, strips = style.strips([_title(rows) for rows in groups], columns=len(attacks), sharey=True, panel=(2.7, 2.7))
         for panels, rows in zip(strips, groups, strict=True):
             for axis, attack in zip(panels, attacks, strict=True):
                 _draw_attack(axis, rows[rows["attack"] == attack], looks)
@@ -52,14 +52,13 @@ class Robustness(Figure):
 
 
 def _title(rows: pd.DataFrame) -> str:
-    seeds, images = rows["seeds"].max(), rows["images"].max()
-    return f"{rows['experiment'].iloc[0]}: {seeds} seed{'s' if seeds > 1 else ''} an arm, {images} images"
+    return f"{rows['experiment'].iloc[0]}: {style.counted(rows['seeds'].max(), 'seed')} an arm, {style.counted(rows['images'].max(), 'image')}"
 
 
 def _draw_attack(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look]) -> None:
     budgets = np.unique(rows["epsilon_pixel_units"])
     step = np.diff(budgets).min() if len(budgets) > 1 else 0.0
-    present = list(rows["arm"].unique())
+    count = rows["arm"].nunique()
     for place, (arm, of_arm) in enumerate(rows.groupby("arm", sort=False)):
         look = looks[str(arm)]
         line = of_arm.sort_values("epsilon_pixel_units")
@@ -67,7 +66,7 @@ def _draw_attack(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look]) ->
         axis.fill_between(epsilon, line["low"], line["high"], color=look.color, **(style.BAND | {"alpha": 0.13}))
         axis.plot(epsilon, line["accuracy"], color=look.color, marker=look.marker, label=str(arm))
         # Side by side, so that the spread of one arm does not hide that of the next.
-        shift = 0.12 * step * (place - (len(present) - 1) / 2)
+        shift = 0.4 * step * (place + 0.5 - count / 2) / count
         axis.vlines(epsilon + shift, line["smallest_of_seeds"], line["largest_of_seeds"], color=look.color, linewidth=1)
         axis.plot(
             0, line["clean_accuracy"].iloc[0], marker=look.marker, markersize=8, fillstyle="none", color=look.color, linestyle="none", clip_on=False

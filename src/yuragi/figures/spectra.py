@@ -38,10 +38,10 @@ class Spectra(Figure):
     def draw(self, table: pd.DataFrame) -> Drawing:
         """A panel a recording, both axes logarithmic."""
         recordings = list(dict.fromkeys(table["recording"]))
-        drawing, axes = style.grid(len(recordings), panel=(3.4, 3.0))
+        drawing, axes = style.grid(len(recordings), panel=(3.5, 3.1), legend=0.7)
         for axis, recording in zip(axes, recordings, strict=True):
             _draw_recording(axis, table[table["recording"] == recording])
-        style.legend_below(drawing, axes, columns=3 if len(axes) > 1 else 2)
+        style.legend_below(drawing, axes, columns=min(len(axes) + 1, 4))
         return drawing
 
 
@@ -95,39 +95,45 @@ def _stages(target: BrainTarget | None, data: Any) -> str:
 
 
 def _draw_recording(axis: Any, table: pd.DataFrame) -> None:
-    fitted = table["fitted_share"].dropna()
-    if style.present(table["planted_share"]):
-        truth = table.drop_duplicates("rank").sort_values("rank")
-        axis.plot(truth["rank"], truth["planted_share"], label="planted power law", zorder=3, **style.TRUTH)
     texts = []
-    # The cross-validated spectrum lies on top.
-    for name in sorted(table["estimator"].unique(), key=list(style.ESTIMATORS).index, reverse=True):
-        rows = table[table["estimator"] == name]
-        label, color, _ = style.ESTIMATORS[name]
+    for place, (name, rows) in enumerate(table.groupby("estimator", sort=False)):
+        label, color, _ = style.ESTIMATORS[str(name)]
+        # The first, the cross-validated one, lies on top.
+        above = 3 - place
         share = rows["share_of_total_variance"].to_numpy()
-        axis.plot(rows["rank"], np.where(share > 0, share, np.nan), color=color, alpha=0.75, linewidth=1.2, label=label)
+        axis.plot(rows["rank"], np.where(share > 0, share, np.nan), color=color, linewidth=1.2, label=label, zorder=above)
         if (share < 0).any():
-            axis.plot(rows["rank"], np.where(share < 0, -share, np.nan), ".", color=color, alpha=0.35, markersize=2, label="negative, absolute value")
-        fit = rows.dropna(subset="fitted_share")
-        axis.plot(fit["rank"], fit["fitted_share"], color=color, linewidth=3, alpha=0.35, label=f"fit to {label}", solid_capstyle="butt")
-        texts.insert(0, (_exponent(rows.iloc[0]), color))
-    axis.set(xscale="log", yscale="log", xlabel="rank", ylabel="share of variance", title=_title(table))
-    if len(fitted):
-        axis.set_ylim(fitted.min() / 30, 2 * table["share_of_total_variance"].max())
-    style.decade_ticks(axis.yaxis)
-    planted = table["planted_alpha"].iloc[0]
-    if np.isfinite(planted):
-        texts.append((f"planted α = {planted:.2f}", style.BLACK))
-    for place, (text, color) in enumerate(texts):
-        axis.text(0.04, 0.05 + 0.085 * (len(texts) - 1 - place), text, transform=axis.transAxes, color=color, weight="bold")
+            axis.plot(
+                rows["rank"],
+                np.where(share < 0, -share, np.nan),
+                ".",
+                color=color,
+                alpha=0.4,
+                markersize=2.5,
+                label=f"{label}, negative: size",
+                zorder=above,
+            )
+        axis.plot(
+            rows["rank"], rows["fitted_share"], color=color, linewidth=5, alpha=0.3, label=f"fit to {label}", zorder=above, solid_capstyle="butt"
+        )
+        texts.append((f"{label} {_exponent(rows.iloc[0])}", color))
+    if style.present(table["planted_share"]):
+        truth = table.drop_duplicates("rank")
+        axis.plot(truth["rank"], truth["planted_share"], label="planted power law", zorder=4, **style.TRUTH)
+        texts.append((f"planted α = {table['planted_alpha'].iloc[0]:.2f}", style.BLACK))
+    axis.set(xlabel="rank", ylabel="share of variance", title=_title(table))
+    axis.set_ylim(table["fitted_share"].min() / 30, 2 * table["share_of_total_variance"].max())
+    style.logarithmic(axis, "x")
+    style.logarithmic(axis, "y")
+    for line, (text, color) in enumerate(reversed(texts)):
+        axis.text(0.03, 0.04 + 0.085 * line, text, transform=axis.transAxes, color=color)
 
 
 def _exponent(row: pd.Series) -> str:
-    label = "cross-validated" if row["estimator"] == "cvpca" else "plain"
     interval = f" ({row['alpha_low']:.2f} to {row['alpha_high']:.2f})" if np.isfinite(row["alpha_low"]) else ""
-    return f"{label} α = {row['alpha']:.2f}{interval}"
+    return f"α = {row['alpha']:.2f}{interval}"
 
 
 def _title(table: pd.DataFrame) -> str:
     stages = [text for text in table["target_stages"].dropna().unique() if text]
-    return str(table["recording"].iloc[0]) + (f" → target stage {', '.join(stages[0].split())}" if stages else "")
+    return str(table["recording"].iloc[0]) + (f" (target stage {', '.join(stages[0].split())})" if stages else "")

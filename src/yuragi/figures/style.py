@@ -28,7 +28,7 @@ BLUE, ORANGE, GREEN, PINK, RED, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 ARMS = {"plain": (BLACK, "o"), "spectral": (BLUE, "s"), "white": (ORANGE, "^"), "spontaneous": (GREEN, "D"), "both": (PINK, "v")}
 OTHER_ARMS = ((RED, "P"), (SKY, "X"), ("#882255", "<"), ("#999933", ">"), ("#332288", "p"), ("#AA4499", "h"))
 
-ESTIMATORS = {"cvpca": ("cross-validated PCA", BLUE, "o"), "pca": ("plain PCA of the mean over repeats", ORANGE, "s")}
+ESTIMATORS = {"cvpca": ("cvPCA", BLUE, "o"), "pca": ("plain PCA", ORANGE, "s")}
 TRUTH = {"color": BLACK, "linestyle": (0, (5, 3)), "linewidth": 1.2}
 BAND = {"alpha": 0.18, "linewidth": 0}
 
@@ -109,7 +109,7 @@ def canvas(columns: int, rows: int, panel: tuple[float, float] = PANEL, legend: 
     # Without pyplot no window is opened, nothing is global and nothing needs closing.
     import matplotlib.figure
 
-    return matplotlib.figure.Figure(figsize=(max(columns * panel[0], 4.6), rows * panel[1] + legend))
+    return matplotlib.figure.Figure(figsize=(max(columns * panel[0], 5.0), rows * panel[1] + legend))
 
 
 def grid(count: int, columns: int = 3, panel: tuple[float, float] = PANEL, legend: float = 0.5) -> tuple[Any, list[Any]]:
@@ -129,7 +129,7 @@ def strips(
     """A drawing with one titled strip of panels for each title.
 
     shared
-        ``sharex`` or ``sharey``, as matplotlib's subplots take them, within a strip
+        ``sharex``, ``sharey`` or ``width_ratios``, as matplotlib's subplots take them, within a strip
     """
     titles = list(titles)
     drawing = canvas(columns, len(titles), (panel[0], panel[1] + 0.3), legend)
@@ -159,12 +159,34 @@ def notice(text: str) -> Any:
     return drawing
 
 
-def decade_ticks(axis: Any) -> None:
-    """Powers of ten, and no more of them than are readable, on a logarithmic axis."""
+def logarithmic(panel: Any, which: str) -> None:
+    """Make the axis ``"x"`` or ``"y"`` of a panel whose data are drawn and limits set logarithmic, with few and plainly written ticks."""
     import matplotlib.ticker
 
-    axis.set_major_locator(matplotlib.ticker.LogLocator(numticks=6))
+    getattr(panel, f"set_{which}scale")("log")
+    axis = getattr(panel, f"{which}axis")
+    low, high = axis.get_view_interval()
+    # Over less than a decade and a half, powers of ten alone would leave one tick or none.
+    digits = (1, 2, 5) if high < 30 * low else (1,)
+    axis.set_major_locator(matplotlib.ticker.LogLocator(subs=digits, numticks=6))
+    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(_plainly))
     axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+
+
+def _plainly(value: float, _: int) -> str:
+    if 0.999e-3 < value < 1e5:
+        return f"{value:g}"
+    digits, exponent = f"{value:.0e}".split("e")
+    return f"$10^{{{int(exponent)}}}$" if digits == "1" else f"${digits}\\times 10^{{{int(exponent)}}}$"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun.
+
+    >>> counted(1, "seed"), counted(3, "seed")
+    ('1 seed', '3 seeds')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def present(values: pd.Series) -> bool:

@@ -9,7 +9,10 @@ from yuragi.settings import Settings
 
 
 class Spec(Settings):
-    layers: tuple[str, ...] = Field(("hidden1",), description="layers whose activity is measured")
+    layers: dict[str, str | float | None] = Field(
+        {"hidden1": None}, description="layers whose activity is measured, each with the stage or the exponent that a penalty asks of it, or null"
+    )
+    ranks: tuple[int, int | None] = Field((11, None), description="ranks over which exponents are compared: those that the penalty acts on")
     chunk: PositiveInt = Field(4096, description="most images held at once")
 
 
@@ -32,6 +35,13 @@ def run(images: InputPath, spectra: OutputPath, networks: list[InputPath], *, sp
         measured.append(xr.concat(layers, dim=xr.Variable("layer", list(spec.layers)), join="outer", combine_attrs="drop"))
     arms, seeds = zip(*(arm_and_seed(path) for path in networks), strict=True)
     result = xr.concat(measured, dim="network", join="outer", combine_attrs="drop").to_dataset(name="spectrum")
-    result = result.assign_coords(arm=("network", list(arms)), seed=("network", list(seeds)))
-    result.attrs = {"held_out_images": len(held_out), "description": "eigenvalues of the covariance of noise-free activity over held-out images"}
+    asked = ["" if value is None else str(value) for value in spec.layers.values()]
+    result = result.assign_coords(arm=("network", list(arms)), seed=("network", list(seeds)), asked=("layer", asked))
+    first, last = spec.ranks
+    result.attrs = {
+        "held_out_images": len(held_out),
+        "description": "eigenvalues of the covariance of noise-free activity over held-out images",
+        "first_rank": first,
+        **({} if last is None else {"last_rank": last}),
+    }
     write_netcdf(result, spectra)

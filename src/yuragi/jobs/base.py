@@ -81,9 +81,9 @@ def _role(hint: Any) -> tuple[str, bool]:
     if get_origin(hint) is Annotated:
         return next((str(extra) for extra in get_args(hint)[1:] if extra in ("input", "output")), "setting"), False
     for argument in get_args(hint):
-        role, _ = _role(argument)
+        role, several = _role(argument)
         if role != "setting":
-            return role, get_origin(hint) is list
+            return role, several or get_origin(hint) is list
     return "setting", False
 
 

@@ -68,5 +68,10 @@ def run(responses: InputPath, spectra: OutputPath, *, spec: Spec) -> None:
         negative_ranks=("estimator", [fit.negative_ranks for fit in fits.values()]),
         variance_ratio=variance_ratio(data),
     )
-    result.attrs = {"first_rank": spec.ranks[0], "last_rank": spec.ranks[1], **data.attrs, **dict(zip(("repeats", "stimuli", "units"), data.shape, strict=True))}
+    result.attrs = {
+        "first_rank": spec.ranks[0],
+        "last_rank": spec.ranks[1],
+        **data.attrs,
+        **dict(zip(("repeats", "stimuli", "units"), data.shape, strict=True)),
+    }
     write_netcdf(result, spectra)

@@ -16,7 +16,8 @@ class Estimation(Settings):
     order: Literal["bic"] | PositiveInt = Field("bic", description="order of the autoregression in frames, or 'bic' to let the criterion choose")
     max_order: PositiveInt = Field(5, description="largest order that the criterion may choose")
     components: Literal["auto"] | PositiveInt | None = Field(
-        "auto", description="leading principal components to model; 'auto' reduces only where units outnumber what the frames can carry; null keeps all units"
+        "auto",
+        description="leading principal components to model; 'auto': all units unless the frames cannot carry them; null: all units",
     )
     simulations: int = Field(20, ge=2, description="simulated recordings that the measured one is compared with")
 

@@ -19,7 +19,7 @@ class Spec(Settings):
     spontaneous: Name | None = Field(None, description="name of the recording that gives the model of spontaneous activity")
     variance_ratio: Name | PositiveFloat | None = Field(
         None,
-        description="variance of spontaneous over stimulus-driven activity: a number, or the name of the responses whose trial-to-trial variability measures it",
+        description="variance of spontaneous over stimulus-driven activity: a number, or the name of responses whose repeats measure it",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from yuragi.jobs.base import InputPath, Job, OutputPath
 from yuragi.models.base import Architecture

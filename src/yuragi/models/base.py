@@ -77,5 +77,9 @@ class Architecture(Plugin):
         return Network(layers, n_classes, normalisation, modules, image_shape=image_shape)
 
     @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The names of the layers in order, known without building a network: the configuration is checked with them."""
+
+    @abstractmethod
     def layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
         """Freshly initialised modules by name, in order; the last one returns logits."""

@@ -40,6 +40,9 @@ class CNN(Architecture):
             raise ValueError(f"{kernel} is even, and only an odd kernel keeps the image centred; give {kernel - 1} or {kernel + 1}")
         return kernel
 
+    def names(self) -> tuple[str, ...]:
+        return ("conv1", "conv2", "hidden1", "output")
+
     def layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
         """``conv1``, ``conv2``, ``hidden1``, each with its nonlinearity, then ``output``."""
         from torch import nn

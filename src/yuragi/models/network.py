@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-import lazy_loader as lazy
+from typing import Any
 
-__getattr__, __dir__, __all__ = lazy.attach("yuragi.models", submod_attrs={"_network": ["Network"]})
+__all__ = ["Network"]  # noqa: F822 (found by __getattr__)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # An import statement, which the digest of the code follows; a lazy loader's table would hide the module from it.
+    from yuragi.models import _network
+
+    return getattr(_network, name)

@@ -32,6 +32,9 @@ class Perceptron(Architecture):
     )
     activation: Literal["tanh", "relu"] = Field("tanh", description="φ, the nonlinearity of the hidden layers.")
 
+    def names(self) -> tuple[str, ...]:
+        return (*(f"hidden{number}" for number in range(1, len(self.hidden) + 1)), "output")
+
     def layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
         """``hidden1`` … with their nonlinearity, then ``output``."""
         from torch import nn

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from yuragi.autoregression import check_covariance, state_covariance, symmetric_root
 from yuragi.errors import InputError
-from yuragi.noise._stationary import stationary_covariance, symmetric_root
 
 
 class SpontaneousNoise(nn.Module):
@@ -62,7 +62,8 @@ class SpontaneousNoise(nn.Module):
         self.width = width
         self.steps = steps
         n_start = min(steps, max(len(coefficients), 1))
-        start = stationary_covariance(coefficients, innovation_covariance, n_start)
+        newest_first = state_covariance(coefficients, innovation_covariance, n_start).reshape(n_start, n_components, n_start, n_components)
+        start = newest_first[::-1, :, ::-1].reshape(n_start * n_components, n_start * n_components)
         total = np.trace(start[:n_components, :n_components]) * (width if directions is None else 1)
         if not total > 0:
             raise InputError(f"innovation_covariance: the noise has total variance {total:.4g}; give innovations that vary")
@@ -214,6 +215,7 @@ def _check_noise(
     n_components = len(innovation_covariance)
     if innovation_covariance.shape != (n_components, n_components):
         raise InputError(f"innovation_covariance: shape {innovation_covariance.shape}; give (component, component)")
+    check_covariance("innovation_covariance", innovation_covariance)
     if coefficients.ndim != 3 or coefficients.shape[1:] != (n_components, n_components):
         raise InputError(f"coefficients: shape {coefficients.shape}; {n_components} components need (lag, {n_components}, {n_components})")
     if directions is None:

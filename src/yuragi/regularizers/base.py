@@ -53,6 +53,10 @@ class Penalty(Plugin):
         return float(target.alpha(value))
 
     @abstractmethod
+    def penalised_ranks(self) -> tuple[int, int | None]:
+        """First and last rank, 1-based and inclusive, over which the exponent is asked for; None is the layer's last."""
+
+    @abstractmethod
     def prepare(self, network: torch.nn.Module, images: torch.Tensor, target: BrainTarget | None) -> Any:
         """What `loss` needs during one epoch, measured without gradients on the whole training set.
 

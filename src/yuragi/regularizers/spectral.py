@@ -70,6 +70,9 @@ class SpectralPenalty(Penalty):
             raise ValueError(f"last_rank = {self.last_rank}: must exceed the anchor rank {self.anchor}")
         return self
 
+    def penalised_ranks(self) -> tuple[int, int | None]:
+        return self.anchor, self.last_rank
+
     def prepare(self, network: torch.nn.Module, images: torch.Tensor, target: BrainTarget | None) -> dict[str, LayerSpectrum]:
         """The eigenvectors of each layer's covariance over the training images; see `Penalty.prepare`."""
         alphas = {layer: self.alpha(layer, target) for layer in self.layers}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import abc
+import dataclasses
 from typing import Literal
 
-import numpy as np
-import xarray as xr
-from jaxtyping import Bool, Float, Int
+import lazy_loader as lazy
 
 from yuragi.errors import InputError
 from yuragi.spectra.repeats import Repeats
+
+jaxtyping = lazy.load("jaxtyping")
+np = lazy.load("numpy")
+xr = lazy.load("xarray")
 
 Side = Literal["stimulus", "unit"]
 
@@ -53,7 +57,7 @@ def cvpca(responses: xr.DataArray | np.ndarray, *, shuffles: int = 10, generator
     if shuffles < 1:
         raise InputError(f"shuffles: {shuffles}, expected at least 1; 10 is customary")
     splits = Splits(Repeats.of(responses))
-    spectra = [splits.spectrum(generator) for _ in range(shuffles)]
+    spectra = [splits.draw(generator).spectrum() for _ in range(shuffles)]
     length = min(len(spectrum) for spectrum in spectra)
     mean = np.mean([spectrum[:length] for spectrum in spectra], axis=0)
     repeats, stimuli, units = splits.repeats.values.shape
@@ -61,8 +65,8 @@ def cvpca(responses: xr.DataArray | np.ndarray, *, shuffles: int = 10, generator
 
 
 def cross_validated_eigenvalues(
-    first: Float[np.ndarray, "stimulus unit"], second: Float[np.ndarray, "stimulus unit"], side: Side | None = None
-) -> Float[np.ndarray, " rank"]:
+    first: jaxtyping.Float[np.ndarray, "stimulus unit"], second: jaxtyping.Float[np.ndarray, "stimulus unit"], side: Side | None = None
+) -> jaxtyping.Float[np.ndarray, " rank"]:
     """λ_n = a_n' X2 X1' a_n for one pair of halves X1, X2 as they are: nothing is centred or scaled.
 
     first, second
@@ -80,65 +84,76 @@ def smaller_side(stimuli: int, units: int) -> Side:
     return "stimulus" if stimuli <= units else "unit"
 
 
-class Splits:
-    """Spectra of many random divisions of the same repeats, optionally of a part of the stimuli.
+class Split(abc.ABC):
+    """One division of the repeats into halves X1 and X2, ready for the spectrum of all stimuli or of some."""
 
-    Two complete repeats need one set of products for all divisions. On the stimulus side each division picks its entries from the
-    Gram matrix of all 2S trials. On the unit side only the symmetric part of X1' X2 counts, and no swap changes it,
-    so that one product X1' X1 is left for each division.
+    @abc.abstractmethod
+    def spectrum(self, stimuli: jaxtyping.Int[np.ndarray, " stimulus"] | None = None) -> jaxtyping.Float[np.ndarray, " rank"]:
+        """λ_n of the stimuli at these positions (None: of all), each unit's mean over them removed from each half."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StimulusSideSplit(Split):
+    """For fewer stimuli than units: any set of stimuli picks its entries from the products of all."""
+
+    own: jaxtyping.Float[np.ndarray, "stimulus stimulus"]  # X1 X1'
+    cross: jaxtyping.Float[np.ndarray, "stimulus stimulus"]  # X2 X1'
+
+    def spectrum(self, stimuli: jaxtyping.Int[np.ndarray, " stimulus"] | None = None) -> jaxtyping.Float[np.ndarray, " rank"]:
+        own, cross = (product if stimuli is None else product[np.ix_(stimuli, stimuli)] for product in (self.own, self.cross))
+        return _projected(_doubly_centred(own), _doubly_centred(cross)) / (len(own) - 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitSideSplit(Split):
+    """For fewer units than stimuli: each set of stimuli has its own products, of the size of the units."""
+
+    first: jaxtyping.Float[np.ndarray, "stimulus unit"]
+    second: jaxtyping.Float[np.ndarray, "stimulus unit"]
+    cross: jaxtyping.Float[np.ndarray, "unit unit"] | None = None  # X1' X2 of all stimuli, where it is known already
+
+    def spectrum(self, stimuli: jaxtyping.Int[np.ndarray, " stimulus"] | None = None) -> jaxtyping.Float[np.ndarray, " rank"]:
+        first, second = (half if stimuli is None else half[stimuli] for half in (self.first, self.second))
+        mean_first, mean_second = first.mean(axis=0), second.mean(axis=0)
+        if stimuli is None and self.cross is not None:
+            cross = self.cross - len(first) * np.outer(mean_first, mean_second)
+        else:
+            cross = (first - mean_first).T @ (second - mean_second)
+        first = first - mean_first
+        return _projected(first.T @ first, cross) / (len(first) - 1)
+
+
+class Splits:
+    """Random divisions of the same repeats.
+
+    Two complete repeats share their products between all divisions. On the stimulus side each division picks its entries from the Gram matrix
+    of all 2S trials. On the unit side v' X1' X2 v depends on the symmetric part of X1' X2 only, which no swap changes: one cross product serves all.
     """
 
     def __init__(self, repeats: Repeats) -> None:
-        self.repeats = repeats
         _, self.stimuli, self.units = repeats.values.shape
-        self._gram: np.ndarray | None = None
-        self._cross: np.ndarray | None = None
+        self.side = smaller_side(self.stimuli, self.units)
+        self.repeats = repeats
         if repeats.is_pair:
             # Centring before the products keeps their precision: a large mean would drown the small eigenvalues.
-            self._pair = repeats.values - repeats.values.mean(axis=(0, 1), dtype=np.float64).astype(repeats.values.dtype)
+            self.pair = repeats.values - repeats.values.mean(axis=(0, 1))
+            trials = self.pair.reshape(-1, self.units)
+            self.shared = trials @ trials.T if self.side == "stimulus" else self.pair[0].T @ self.pair[1]
 
-    def spectrum(self, generator: np.random.Generator, stimuli: Int[np.ndarray, " stimulus"] | None = None) -> Float[np.ndarray, " rank"]:
-        """λ_n of one random division.
-
-        stimuli
-            the positions of the stimuli to take, None for all
-        """
-        chosen = np.arange(self.stimuli) if stimuli is None else stimuli
-        if self.repeats.is_pair:
-            swap = generator.random(len(chosen)) < 0.5
-            on_stimuli = smaller_side(len(chosen), self.units) == "stimulus"
-            eigenvalues = self._stimulus_side(swap, chosen) if on_stimuli else self._unit_side(swap, chosen)
-        else:
-            first, second = (half[chosen] for half in self.repeats.split(generator))
-            eigenvalues = cross_validated_eigenvalues(first - first.mean(axis=0), second - second.mean(axis=0))
-        return eigenvalues / (len(chosen) - 1)
-
-    def _stimulus_side(self, swap: Bool[np.ndarray, " stimulus"], chosen: Int[np.ndarray, " stimulus"]) -> Float[np.ndarray, " rank"]:
-        if self._gram is None:
-            trials = self._pair.reshape(-1, self.units)
-            self._gram = trials @ trials.T
-        first = chosen + self.stimuli * swap
-        second = chosen + self.stimuli * ~swap
-        return _projected(_doubly_centred(self._gram[np.ix_(first, first)]), _doubly_centred(self._gram[np.ix_(second, first)]))
-
-    def _unit_side(self, swap: Bool[np.ndarray, " stimulus"], chosen: Int[np.ndarray, " stimulus"]) -> Float[np.ndarray, " rank"]:
-        whole = len(chosen) == self.stimuli
-        if whole and self._cross is not None:
-            cross = self._cross
-        else:
-            product = (self._pair[0, chosen].T @ self._pair[1, chosen]).astype(np.float64)
-            cross = (product + product.T) / 2
-            if whole:
-                self._cross = cross
-        first = self._pair[swap.astype(np.int64), chosen]
-        mean_first = first.mean(axis=0, dtype=np.float64)
-        mean_second = self._pair[(~swap).astype(np.int64), chosen].mean(axis=0, dtype=np.float64)
-        outer = np.outer(mean_first, mean_second)
-        variance = (first.T @ first).astype(np.float64) - len(chosen) * np.outer(mean_first, mean_first)
-        return _projected(variance, cross - len(chosen) * (outer + outer.T) / 2)
+    def draw(self, generator: np.random.Generator) -> Split:
+        """A random division."""
+        if not self.repeats.is_pair:
+            first, second = (half - half.mean(axis=0) for half in self.repeats.split(generator))
+            return StimulusSideSplit(first @ first.T, second @ first.T) if self.side == "stimulus" else UnitSideSplit(first, second)
+        swapped = generator.random(self.stimuli) < 0.5
+        if self.side == "stimulus":
+            first, second = (np.arange(self.stimuli) + self.stimuli * choice for choice in (swapped, ~swapped))
+            return StimulusSideSplit(self.shared[np.ix_(first, first)], self.shared[np.ix_(second, first)])
+        swapped = swapped[:, None]
+        return UnitSideSplit(np.where(swapped, self.pair[1], self.pair[0]), np.where(swapped, self.pair[0], self.pair[1]), self.shared)
 
 
-def _projected(own: Float[np.ndarray, "n n"], cross: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " rank"]:
+def _projected(own: jaxtyping.Float[np.ndarray, "n n"], cross: jaxtyping.Float[np.ndarray, "n n"]) -> jaxtyping.Float[np.ndarray, " rank"]:
     """v_n' C v_n for the eigenvectors v_n of ``own`` with non-zero eigenvalues, in descending order of these."""
     eigenvalues, vectors = np.linalg.eigh(own.astype(np.float64))
     floor = eigenvalues[-1] * len(own) * np.finfo(np.float64).eps
@@ -148,7 +163,7 @@ def _projected(own: Float[np.ndarray, "n n"], cross: Float[np.ndarray, "n n"]) -
     return np.einsum("in,in->n", vectors, cross.astype(np.float64) @ vectors)
 
 
-def _doubly_centred(gram: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+def _doubly_centred(gram: jaxtyping.Float[np.ndarray, "n n"]) -> jaxtyping.Float[np.ndarray, "n n"]:
     """The Gram matrix of responses from which each unit's mean over stimuli is removed."""
     gram = gram.astype(np.float64)
     gram -= gram.mean(axis=0)
@@ -156,6 +171,6 @@ def _doubly_centred(gram: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
     return gram
 
 
-def spectrum_array(eigenvalues: Float[np.ndarray, " rank"], attrs: dict[str, str | int]) -> xr.DataArray:
+def spectrum_array(eigenvalues: jaxtyping.Float[np.ndarray, " rank"], attrs: dict[str, str | int]) -> xr.DataArray:
     """A labelled spectrum: eigenvalues over `rank`, counted from 1."""
     return xr.DataArray(eigenvalues, dims="rank", coords={"rank": np.arange(1, len(eigenvalues) + 1)}, name="spectrum", attrs=attrs)

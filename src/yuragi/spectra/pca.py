@@ -33,7 +33,8 @@ def pca_spectrum(responses: xr.DataArray | np.ndarray) -> xr.DataArray:
     available = ~np.isnan(array)
     counts = available.sum(axis=0)
     if counts.min() < 1:
-        raise InputError(f"responses: {int((counts < 1).any(axis=1).sum())} of {stimuli} stimuli have no repeat in some unit; drop those stimuli or units first")
+        missing = int((counts < 1).any(axis=1).sum())
+        raise InputError(f"responses: {missing} of {stimuli} stimuli have no repeat in some unit; drop those stimuli or units first")
     mean = array.sum(axis=0, where=available, dtype=np.float64) / counts
     mean -= mean.mean(axis=0)
     gram = mean @ mean.T if smaller_side(stimuli, units) == "stimulus" else mean.T @ mean

@@ -124,7 +124,9 @@ def _within(spectrum: xr.DataArray | np.ndarray, ranks: tuple[int, int]) -> tupl
     if not (1 <= first <= last):
         raise InputError(f"ranks: ({first}, {last}) is not a range of 1-based ranks; give (first, last) with 1 <= first < last")
     if last - first + 1 < MINIMUM_RANKS:
-        raise InputError(f"ranks: ({first}, {last}) holds {last - first + 1} ranks of {len(values)}, and a fit needs {MINIMUM_RANKS}; widen the range")
+        raise InputError(
+            f"ranks: ({first}, {last}) holds {last - first + 1} ranks of {len(values)}, and a fit needs {MINIMUM_RANKS}; widen the range"
+        )
     inside = (n >= first) & (n <= last)
     if inside.sum() != last - first + 1:
         held = f"{int(n.min())} to {int(n.max())}" if len(n) else "none"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-import xarray as xr
-from jaxtyping import Bool, Float, Int
+import lazy_loader as lazy
 
 from yuragi.errors import InputError
+
+jaxtyping = lazy.load("jaxtyping")
+np = lazy.load("numpy")
+xr = lazy.load("xarray")
 
 DIMS = ("repeat", "stimulus", "unit")
 
 
 def split_repeats(
     responses: xr.DataArray | np.ndarray, generator: np.random.Generator
-) -> tuple[Float[np.ndarray, "stimulus unit"], Float[np.ndarray, "stimulus unit"]]:
+) -> tuple[jaxtyping.Float[np.ndarray, "stimulus unit"], jaxtyping.Float[np.ndarray, "stimulus unit"]]:
     """Two half-averages of the repeats, whose noise is independent and whose signal is the same.
 
     The repeats of each stimulus are put in random order and dealt alternately to the two halves,
@@ -35,10 +37,11 @@ def split_repeats(
 
     Stringer et al. 2019, Nature 571:361 (two repeats); the rule for more and for unequal repeats is the natural extension.
 
-    >>> x = np.array([[[1.0, 2.0]], [[3.0, 4.0]]])  # two repeats, one stimulus, two units
+    >>> x = np.array([[[1.0], [5.0]], [[3.0], [9.0]]])  # two repeats, two stimuli, one unit
     >>> first, second = split_repeats(x, np.random.default_rng(0))
     >>> (first + second) / 2
-    array([[2., 3.]])
+    array([[2.],
+           [7.]])
     """
     return Repeats.of(responses).split(generator)
 
@@ -47,8 +50,8 @@ def split_repeats(
 class Repeats:
     """Responses made ready for many splits: missing ones are zero in ``values`` and False in ``available``."""
 
-    values: Float[np.ndarray, "repeat stimulus unit"]
-    available: Bool[np.ndarray, "repeat stimulus unit"] | None  # None: none is missing
+    values: jaxtyping.Float[np.ndarray, "repeat stimulus unit"]
+    available: jaxtyping.Bool[np.ndarray, "repeat stimulus unit"] | None  # None: none is missing
 
     @classmethod
     def of(cls, responses: xr.DataArray | np.ndarray) -> Repeats:
@@ -61,7 +64,7 @@ class Repeats:
             stimulus, unit = (int(index[0]) for index in np.nonzero(short))
             raise InputError(
                 f"responses: {int(short.any(axis=1).sum())} of {short.shape[0]} stimuli have fewer than two repeats in some unit "
-                f"(position {stimulus}, unit {unit}: {int(counts[stimulus, unit])}), and cross-validation needs two; drop those stimuli or units first"
+                f"(position {stimulus}, unit {unit}: {int(counts[stimulus, unit])}), cross-validation needs two; drop those stimuli or units first"
             )
         if available.all():
             return cls(array, None)
@@ -72,9 +75,11 @@ class Repeats:
         """Two repeats and none missing: then a split is only a swap."""
         return self.available is None and self.values.shape[0] == 2
 
-    def split(self, generator: np.random.Generator) -> tuple[Float[np.ndarray, "stimulus unit"], Float[np.ndarray, "stimulus unit"]]:
+    def split(
+        self, generator: np.random.Generator
+    ) -> tuple[jaxtyping.Float[np.ndarray, "stimulus unit"], jaxtyping.Float[np.ndarray, "stimulus unit"]]:
         """Two half-averages; see `split_repeats`."""
-        repeats, stimuli, units = self.values.shape
+        repeats, stimuli, _ = self.values.shape
         order = generator.random((repeats, stimuli))
         if self.available is not None:
             order[~self.available.any(axis=2)] = np.inf  # a repeat that nobody has must not count as dealt
@@ -82,9 +87,7 @@ class Repeats:
         # With an odd number of repeats a coin decides which half gets the extra one.
         in_first = (position + generator.integers(2, size=stimuli)) % 2 == 0
         if self.available is None:
-            return self._mean(in_first, np.broadcast_to(in_first.sum(axis=0)[:, None], (stimuli, units))), self._mean(
-                ~in_first, np.broadcast_to((~in_first).sum(axis=0)[:, None], (stimuli, units))
-            )
+            return self._mean(in_first, in_first.sum(axis=0)[:, None]), self._mean(~in_first, (~in_first).sum(axis=0)[:, None])
         n_first = np.einsum("rs,rsu->su", in_first.astype(np.int64), self.available, dtype=np.int64)
         n_second = self.available.sum(axis=0) - n_first
         empty = (n_first == 0) | (n_second == 0)
@@ -94,12 +97,17 @@ class Repeats:
             first[empty], second[empty] = self._own_halves(position, *np.nonzero(empty))
         return first, second
 
-    def _mean(self, chosen: Bool[np.ndarray, "repeat stimulus"], counts: Int[np.ndarray, "stimulus unit"]) -> Float[np.ndarray, "stimulus unit"]:
+    def _mean(
+        self, chosen: jaxtyping.Bool[np.ndarray, "repeat stimulus"], counts: jaxtyping.Int[np.ndarray, "stimulus unit_or_1"]
+    ) -> jaxtyping.Float[np.ndarray, "stimulus unit"]:
         return np.einsum("rs,rsu->su", chosen.astype(self.values.dtype), self.values) / counts.astype(self.values.dtype)
 
     def _own_halves(
-        self, position: Int[np.ndarray, "repeat stimulus"], stimuli: Int[np.ndarray, " pair"], units: Int[np.ndarray, " pair"]
-    ) -> tuple[Float[np.ndarray, " pair"], Float[np.ndarray, " pair"]]:
+        self,
+        position: jaxtyping.Int[np.ndarray, "repeat stimulus"],
+        stimuli: jaxtyping.Int[np.ndarray, " pair"],
+        units: jaxtyping.Int[np.ndarray, " pair"],
+    ) -> tuple[jaxtyping.Float[np.ndarray, " pair"], jaxtyping.Float[np.ndarray, " pair"]]:
         """Deal each (stimulus, unit)'s own available repeats alternately, in the order that its stimulus has."""
         assert self.available is not None
         in_order = position.argsort(axis=0)[:, stimuli]
@@ -110,7 +118,7 @@ class Repeats:
         return (values * in_first).sum(axis=0) / in_first.sum(axis=0), (values * in_second).sum(axis=0) / in_second.sum(axis=0)
 
 
-def response_array(responses: xr.DataArray | np.ndarray) -> Float[np.ndarray, "repeat stimulus unit"]:
+def response_array(responses: xr.DataArray | np.ndarray) -> jaxtyping.Float[np.ndarray, "repeat stimulus unit"]:
     """The numbers of responses in the order `(repeat, stimulus, unit)`, single or double precision, without a copy where possible."""
     if isinstance(responses, xr.DataArray):
         if set(responses.dims) != set(DIMS):
@@ -118,7 +126,7 @@ def response_array(responses: xr.DataArray | np.ndarray) -> Float[np.ndarray, "r
         responses = responses.transpose(*DIMS).values
     array = np.asarray(responses)
     if array.ndim != 3 or 0 in array.shape or array.shape[1] < 2:
-        raise InputError(f"responses: shape is {array.shape}, expected (repeat, stimulus, unit) with at least two stimuli; add the missing axis or data")
+        raise InputError(f"responses: shape is {array.shape}, expected (repeat, stimulus, unit) two stimuli or more; add the missing axis or data")
     if array.dtype not in (np.float32, np.float64):
         if array.dtype.kind not in "fiub":
             raise InputError(f"responses: type is {array.dtype}, expected real numbers; convert them to float")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from yuragi import autoregression
 from yuragi.errors import InputError
-from yuragi.spontaneous import autoregression
 from yuragi.spontaneous.recordings import checked_recording
 
 
@@ -87,8 +87,8 @@ class VARFit:
     def autocovariance(self, lag: int) -> xr.DataArray:
         """Γ_lag = E[(y_t - μ)(y_{t-lag} - μ)'], exact from the coefficients; Γ_{-lag} = Γ_lag'."""
         self._require_stationary("its autocovariance")
-        gamma = autoregression.autocovariances(self.coefficients.values, self.noise_covariance.values, abs(lag))[-1]
-        return self.noise_covariance.copy(data=gamma if lag >= 0 else gamma.T)
+        gamma = autoregression.autocovariance(self.coefficients.values, self.noise_covariance.values, lag)
+        return self.noise_covariance.copy(data=gamma)
 
     def scores(self, recording: xr.DataArray) -> xr.DataArray:
         """A recording in the fitted space: itself where the units were fitted, else W (activity - mean) (time, component).
@@ -190,7 +190,7 @@ class VARFit:
     def _factors(self) -> tuple[np.ndarray, np.ndarray]:
         """Square roots of the covariances of the state, newest frame first, and of the innovations."""
         a, q = self.coefficients.values, self.noise_covariance.values
-        return _square_root(autoregression.state_covariance(a, q)), _square_root(q)
+        return autoregression.symmetric_root(autoregression.state_covariance(a, q)), autoregression.symmetric_root(q)
 
     def _require_stationary(self, what: str) -> None:
         if not self.spectral_radius < 1:
@@ -198,9 +198,3 @@ class VARFit:
                 f"fit: spectral radius {self.spectral_radius:.4f} is not below 1, so {what} does not exist; "
                 "remove slow drifts from the recording, fit fewer components, or lower the order"
             )
-
-
-def _square_root(covariance: np.ndarray) -> np.ndarray:
-    """The symmetric square root; rounding below zero counts as zero."""
-    variances, directions = np.linalg.eigh(covariance)
-    return (directions * np.sqrt(variances.clip(min=0))) @ directions.T

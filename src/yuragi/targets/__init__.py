@@ -1,0 +1,16 @@
+"""The brain target: the one file that crosses from recordings to networks.
+
+A small NetCDF file with, for each stage of the hierarchy, the exponent of the covariance spectrum with its interval, and the model
+of spontaneous activity. Anyone can write one by hand, in a notebook, from their own data: `BrainTarget.read` tells what is missing or wrong. The
+smallest files hold ``alpha (stage)``, or the three variables ``eigenvalues (component)``, ``coefficients (lag, component, other_component)``
+and ``innovation_covariance (component, other_component)``.
+"""
+
+from __future__ import annotations
+
+# Imported here and not lazily: the digest of a job's code follows import statements, and no job uses a target in part.
+from yuragi.targets.brain_target import BrainTarget
+from yuragi.targets.spontaneous_model import SpontaneousModel
+from yuragi.targets.stage import Stage
+
+__all__ = ["BrainTarget", "SpontaneousModel", "Stage"]

@@ -1,0 +1,157 @@
+"""What a network is asked to share with the brain."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import lazy_loader as lazy
+import numpy as np
+
+from yuragi.errors import InputError, unknown
+from yuragi.files import read_netcdf, write_netcdf
+from yuragi.targets.file import Contents, contents_of, dataset_of
+from yuragi.targets.spontaneous_model import SpontaneousModel
+from yuragi.targets.stage import Stage, named_stage
+
+xr = lazy.load("xarray")
+
+
+@runtime_checkable
+class SpectrumFit(Protocol):
+    """What a fitted power law must tell: α, its interval or None, the ranks of the fit (1-based, inclusive) and R²."""
+
+    alpha: float
+    alpha_interval: tuple[float, float] | None
+    ranks: tuple[int, int]
+    r_squared: float
+
+
+@runtime_checkable
+class Autoregression(Protocol):
+    """What a fitted autoregression must tell: A (lag, variable, other), Q (variable, other) and the seconds between frames."""
+
+    coefficients: Any
+    noise_covariance: Any
+    sampling_interval: float
+
+
+@dataclass(frozen=True, eq=False)
+class BrainTarget:
+    """What a network is asked to share with the brain: spectral exponents of stages, and a model of spontaneous activity.
+
+    stages
+        name of a stage → `Stage`, in the order of the hierarchy
+    spontaneous
+        the `SpontaneousModel`, or None
+    variance_ratio
+        spontaneous variance over stimulus-driven variance, both summed over units, or None where it is unknown
+    provenance
+        name of a stage, or "spontaneous" → where its numbers come from
+
+    >>> target = BrainTarget({"V1": Stage(1.04, (0.98, 1.10)), "V4": Stage(0.9)})
+    >>> target.alpha("V1")
+    1.04
+    >>> target.alpha("V2")
+    Traceback (most recent call last):
+    yuragi.errors.InputError: stage 'V2' does not exist; Known: V1, V4
+    """
+
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    spontaneous: SpontaneousModel | None = None
+    variance_ratio: float | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.stages and self.spontaneous is None:
+            raise InputError("a target needs at least one stage with its alpha, or a spontaneous model")
+        if "spontaneous" in self.stages:
+            raise InputError("stage 'spontaneous' has the name of the spontaneous model; rename the stage")
+        if self.variance_ratio is not None and not (math.isfinite(self.variance_ratio) and self.variance_ratio > 0):
+            raise InputError(f"variance_ratio is {self.variance_ratio:g}; give a finite number above 0, or leave it out")
+        for name in self.provenance:
+            if name not in (*self.stages, "spontaneous"):
+                raise unknown("provenance of", name, (*self.stages, "spontaneous"))
+
+    @classmethod
+    def from_fits(
+        cls,
+        spectra: Mapping[str, SpectrumFit],
+        spontaneous: Autoregression | None = None,
+        variance_ratio: float | None = None,
+        provenance: Mapping[str, str] | None = None,
+    ) -> BrainTarget:
+        """A target from fitted power laws (`yuragi.spectra.fit_power_law`) and a fitted autoregression (`yuragi.spontaneous.fit_var`)."""
+        stages = {}
+        for name, fit in spectra.items():
+            interval = None if fit.alpha_interval is None else (float(fit.alpha_interval[0]), float(fit.alpha_interval[1]))
+            stages[name] = named_stage(name, float(fit.alpha), interval, (int(fit.ranks[0]), int(fit.ranks[1])), float(fit.r_squared))
+        model = None
+        if spontaneous is not None:
+            model = SpontaneousModel.from_autoregression(
+                np.asarray(spontaneous.coefficients), np.asarray(spontaneous.noise_covariance), float(spontaneous.sampling_interval)
+            )
+        return cls(stages, model, variance_ratio, dict(provenance or {}))
+
+    def alpha(self, stage: str) -> float:
+        """α of a stage; an `InputError` lists the stages that exist."""
+        return self._stage(stage).alpha
+
+    def alpha_interval(self, stage: str) -> tuple[float, float] | None:
+        """The interval (low, high) of α of a stage, or None where it is unknown."""
+        return self._stage(stage).alpha_interval
+
+    def _stage(self, stage: str) -> Stage:
+        if stage not in self.stages:
+            raise unknown("stage", stage, self.stages)
+        return self.stages[stage]
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the target as NetCDF: whole or not at all, the same bytes for the same target."""
+        write_netcdf(self.to_dataset(), path)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> BrainTarget:
+        """Read a target, computed or written by hand; an `InputError` names the file, what is wrong with it and the remedy."""
+        data = read_netcdf(path)
+        try:
+            return cls.from_dataset(data)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def to_dataset(self) -> xr.Dataset:
+        """The target as a dataset whose variables explain themselves."""
+        return dataset_of(Contents(self.stages, self.spontaneous, self.variance_ratio, self.provenance))
+
+    @classmethod
+    def from_dataset(cls, data: xr.Dataset) -> BrainTarget:
+        """The target that a dataset holds; only ``alpha``, or the three arrays of the spontaneous model, are needed."""
+        return cls(**contents_of(data)._asdict())
+
+    def __repr__(self) -> str:
+        stages = ", ".join(f"{name} {stage.alpha:.2f}" for name, stage in self.stages.items())
+        parts = [f"alpha: {stages}" if stages else "", repr(self.spontaneous) if self.spontaneous else ""]
+        parts.append("" if self.variance_ratio is None else f"variance ratio {self.variance_ratio:.3g}")
+        return f"BrainTarget({'; '.join(part for part in parts if part)})"
+
+    def show(self) -> str:
+        """The target for a person to read, as ``yuragi show target.nc`` prints it."""
+        lines = ["Brain target"]
+        if self.stages:
+            width = max(map(len, self.stages))
+            lines += ["", "Covariance spectra, variance at rank n ∝ n^-alpha:"]
+            for name, stage in self.stages.items():
+                text = f"  {name:<{width}}  alpha {stage.alpha:.3f}"
+                text += " (no interval)" if stage.alpha_interval is None else " ({:.3f} to {:.3f})".format(*stage.alpha_interval)
+                text += "" if stage.ranks is None else ", ranks {} to {}".format(*stage.ranks)
+                text += "" if stage.r_squared is None else f", R² {stage.r_squared:.3f}"
+                lines += [text] + ([f"  {'':<{width}}  from {self.provenance[name]}"] if self.provenance.get(name) else [])
+        if self.spontaneous is not None:
+            lines += ["", "Spontaneous activity:", *(f"  {line}" for line in self.spontaneous.show())]
+            if self.provenance.get("spontaneous"):
+                lines.append(f"  from {self.provenance['spontaneous']}")
+        ratio = "unknown" if self.variance_ratio is None else f"{self.variance_ratio:.3g}"
+        return "\n".join([*lines, "", f"Variance ratio, spontaneous / stimulus-driven: {ratio}"])

@@ -1,0 +1,156 @@
+"""The brain target as a dataset: variables that explain themselves, and what is wrong with those that a person wrote."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import lazy_loader as lazy
+import numpy as np
+
+from yuragi.errors import InputError
+from yuragi.targets.spontaneous_model import SpontaneousModel
+from yuragi.targets.stage import Stage, named_stage
+
+xr = lazy.load("xarray")
+
+DESCRIPTION = (
+    "What a network is asked to share with the brain. Per stage: the exponent alpha of the covariance spectrum, variance at rank n proportional to "
+    "n^-alpha. Spontaneous activity z along its own principal components, total variance 1: z(t) = sum over lags of coefficients(lag) z(t - lag) + "
+    "e(t), with e Gaussian of covariance innovation_covariance. Written by hand it needs only alpha (stage), or the three arrays of "
+    "the spontaneous model."
+)
+
+
+class Variable(NamedTuple):
+    """A variable of the file, in words; texts have no units."""
+
+    dims: tuple[str, ...]
+    long_name: str
+    description: str
+    units: str | None = "1"
+
+
+STAGES = {
+    "alpha": Variable(("stage",), "exponent of the covariance spectrum", "variance at rank n is proportional to n^-alpha"),
+    "alpha_low": Variable(("stage",), "lower end of the interval of alpha", "NaN where the interval is unknown"),
+    "alpha_high": Variable(("stage",), "upper end of the interval of alpha", "NaN where the interval is unknown"),
+    "first_rank": Variable(("stage",), "first rank of the power-law fit", "counted from 1, inclusive; NaN where unknown"),
+    "last_rank": Variable(("stage",), "last rank of the power-law fit", "counted from 1, inclusive; NaN where unknown"),
+    "r_squared": Variable(("stage",), "R squared of the power-law fit", "in log-log coordinates; NaN where unknown"),
+}
+SPONTANEOUS = {
+    "eigenvalues": Variable(
+        ("component",),
+        "variance of each component of spontaneous activity",
+        "eigenvalues of the stationary covariance, descending, all above 0, sum 1",
+    ),
+    "coefficients": Variable(
+        ("lag", "component", "other_component"),
+        "autoregressive coefficients",
+        "influence of other_component, lag frames ago, on component; the process they give is stable",
+    ),
+    "innovation_covariance": Variable(
+        ("component", "other_component"),
+        "covariance of the innovations",
+        "the noise that enters in each frame, on the scale where the total stationary variance is 1",
+    ),
+}
+OTHERS = {
+    "provenance": Variable(("stage",), "source of alpha", "where the numbers of the stage come from", None),
+    "sampling_interval": Variable((), "time between frames", "duration of one lag; NaN where unknown", "s"),
+    "spontaneous_provenance": Variable((), "source of the spontaneous model", "where the spontaneous model comes from", None),
+    "variance_ratio": Variable((), "spontaneous variance over stimulus-driven variance", "each summed over units"),
+}
+
+
+class Contents(NamedTuple):
+    """What a file holds; see `BrainTarget`."""
+
+    stages: Mapping[str, Stage]
+    spontaneous: SpontaneousModel | None
+    variance_ratio: float | None
+    provenance: Mapping[str, str]
+
+
+def dataset_of(contents: Contents) -> xr.Dataset:
+    """The dataset that holds a target."""
+    stages, model, variance_ratio, provenance = contents
+    values: dict[str, Any] = {}
+    coords: dict[str, Any] = {}
+    if stages:
+        rows = [(stage.alpha, *(stage.alpha_interval or (None, None)), *(stage.ranks or (None, None)), stage.r_squared) for stage in stages.values()]
+        values |= dict(zip(STAGES, np.array(rows, dtype=np.float64).T, strict=True))
+        values["provenance"] = np.array([provenance.get(name, "") for name in stages], dtype=object)
+        coords["stage"] = np.array(list(stages), dtype=object)
+    if model is not None:
+        values |= {name: getattr(model, name) for name in (*SPONTANEOUS, "sampling_interval")}
+        numbers = np.arange(1, model.n_components + 1)
+        coords |= {"lag": np.arange(1, model.order + 1), "component": numbers, "other_component": numbers}
+    if "spontaneous" in provenance:
+        values["spontaneous_provenance"] = np.array(provenance["spontaneous"], dtype=object)
+    if variance_ratio is not None:
+        values["variance_ratio"] = variance_ratio
+    described = {name: _described(name, value) for name, value in values.items()}
+    return xr.Dataset(described, coords=coords, attrs={"contents": "brain target", "description": DESCRIPTION})
+
+
+def contents_of(data: xr.Dataset) -> Contents:
+    """What a dataset holds; only ``alpha``, or the three arrays of the spontaneous model, are needed. An `InputError` tells what is wrong."""
+    present = ", ".join(map(str, data.data_vars)) or "none"
+    missing = [name for name in SPONTANEOUS if name not in data]
+    if "alpha" not in data and len(missing) == len(SPONTANEOUS):
+        raise InputError(f"holds neither alpha (stage) nor {', '.join(SPONTANEOUS)}; variables present: {present}")
+    if 0 < len(missing) < len(SPONTANEOUS):
+        raise InputError(f"the spontaneous model lacks {', '.join(missing)}; variables present: {present}")
+    stages = _read_stages(data) if "alpha" in data else {}
+    provenance = {}
+    if stages and "provenance" in data:
+        provenance = {name: str(text) for name, text in zip(stages, _array(data, "provenance", OTHERS["provenance"].dims), strict=True) if text}
+    model = None
+    if not missing:
+        arrays = {name: _array(data, name, variable.dims) for name, variable in SPONTANEOUS.items()}
+        interval = _scalar(data, "sampling_interval")
+        model = SpontaneousModel(**arrays, sampling_interval=math.nan if interval is None else interval)
+    if "spontaneous_provenance" in data:
+        provenance["spontaneous"] = str(data["spontaneous_provenance"].item())
+    return Contents(stages, model, _scalar(data, "variance_ratio"), provenance)
+
+
+def _described(name: str, value: Any) -> tuple[tuple[str, ...], Any, dict[str, str]]:
+    variable = (STAGES | SPONTANEOUS | OTHERS)[name]
+    units = {} if variable.units is None else {"units": variable.units}
+    return variable.dims, value, {"long_name": variable.long_name, **units, "description": variable.description}
+
+
+def _read_stages(data: xr.Dataset) -> dict[str, Stage]:
+    columns = {name: _array(data, name, variable.dims) for name, variable in STAGES.items() if name in data}
+    if "stage" not in data.coords:
+        raise InputError("alpha has no coordinate 'stage'; give the names of the stages, for instance data.assign_coords(stage=['V1', 'V4'])")
+    names = [str(name) for name in data["stage"].values]
+    if len(set(names)) < len(names):
+        raise InputError(f"stage holds a name twice ({', '.join(names)}); each stage needs its own")
+    unknown = np.full(len(names), math.nan)
+    stages = {}
+    for name, alpha, *row in zip(names, *(columns.get(column, unknown) for column in STAGES), strict=True):
+        low, high, first, last, r_squared = (None if math.isnan(value) else float(value) for value in row)
+        if (low is None) != (high is None) or (first is None) != (last is None):
+            raise InputError(f"stage {name}: alpha_low and alpha_high, and first_rank and last_rank, go in pairs; give both or neither")
+        interval = None if low is None else (low, high)
+        stages[name] = named_stage(name, float(alpha), interval, None if first is None else (int(first), int(last)), r_squared)
+    return stages
+
+
+def _array(data: xr.Dataset, name: str, dims: tuple[str, ...]) -> np.ndarray:
+    if set(data[name].dims) != set(dims):
+        raise InputError(f"{name} has dimensions ({', '.join(map(str, data[name].dims))}); ({', '.join(dims)}) are needed")
+    return data[name].transpose(*dims).values
+
+
+def _scalar(data: xr.Dataset, name: str) -> float | None:
+    if name not in data:
+        return None
+    if data[name].size != 1:
+        raise InputError(f"{name} has {data[name].size} values; one number is needed")
+    return float(data[name].item())

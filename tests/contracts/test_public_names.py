@@ -1,0 +1,61 @@
+"""The names that others build on mean the same whatever was imported before."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+NAMES = {
+    "datasets": {"load", "names", "fetch"},
+    "spectra": {"cvpca", "pca_spectrum", "fit_power_law"},
+    "spontaneous": {"fit_var"},
+    "targets": {"BrainTarget", "SpontaneousModel", "Stage"},
+    "models": {"Network", "Architecture", "Perceptron", "CNN"},
+    "regularizers": {"Penalty", "SpectralPenalty"},
+    "noise": {"Noise", "SpontaneousNoise", "Spontaneous", "WhiteNoise"},
+    "attacks": {"Attack", "FGSM", "PGD", "RandomSign"},
+    "training": {"TrainingSettings", "train", "accuracy", "save_network", "load_network"},
+    "robustness": {"evaluate", "summarise"},
+}
+
+# A submodule becomes an attribute of its package when it is imported, and a function of the same name is then the module.
+DESCRIBE = """
+import importlib, inspect, json, pkgutil, sys
+room = sys.argv[1]
+
+def names():
+    for name in importlib.import_module(room).__all__:
+        scope = {}
+        exec(f"from {room} import {name}", scope)
+        yield name, scope[name]
+
+def modules():
+    for found in pkgutil.iter_modules(importlib.import_module(room).__path__):
+        importlib.import_module(f"{room}.{found.name}")
+
+if sys.argv[2] == "modules first":
+    modules()
+    values = dict(names())
+else:
+    values = dict(names())
+    modules()
+    assert all(value is values[name] for name, value in names()), "a name has changed its meaning"
+package = importlib.import_module(room)
+assert all(getattr(package, name) is value for name, value in values.items())
+kind = lambda value: "class" if inspect.isclass(value) else "function" if inspect.isfunction(value) else type(value).__name__
+print(json.dumps({name: [kind(value), value.__name__, bool((value.__doc__ or "").strip())] for name, value in values.items()}))
+"""
+
+
+@pytest.mark.parametrize("order", ["modules first", "names first"])
+@pytest.mark.parametrize("room", NAMES)
+def test_a_name_is_what_it_says_in_either_order_of_imports(room: str, order: str) -> None:
+    done = subprocess.run([sys.executable, "-c", DESCRIBE, f"yuragi.{room}", order], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) >= NAMES[room]
+    for name, description in found.items():
+        assert description == ["class" if name[0].isupper() else "function", name, True], name

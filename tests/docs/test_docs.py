@@ -1,0 +1,206 @@
+"""The pages stay true: their code runs, their commands and names exist, their numbers are those that were measured."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+import yaml
+
+from yuragi.__main__ import main
+from yuragi.jobs.base import names as commands
+
+ROOT = Path(__file__).parents[2]
+WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = {str(path.relative_to(ROOT)): path for path in WRITTEN}
+
+RECIPES = """
+import re, sys
+from pathlib import Path
+import numpy as np, torch, yaml
+from yuragi.attacks.momentum import Momentum
+from yuragi.attacks.random_sign import RandomSign
+from yuragi.config.model import read_config
+from yuragi.config.plan import Plan
+from yuragi.datasets import load
+from yuragi.datasets.splits import split
+from yuragi.models.perceptron import Perceptron
+from yuragi.noise.slow import SlowNoise
+from yuragi.regularizers.slope import SlopePenalty
+from yuragi.training import TrainingSettings, accuracy, build_network, train
+
+text = Path("docs/recipes.md").read_text()
+responses = load("my_v1", cache="data", first_unit=5)["responses"]
+assert responses.shape == (2, 40, 15)
+
+digits = load("digits")
+network = build_network(Perceptron(hidden=(60,)), (1, 8, 8), 10, seed=0, noise=SlowNoise(relative_variance=0.1, steps=3))
+penalty = SlopePenalty(layers={"hidden1": 1.0})
+history = train(network, *split(digits, "train"), TrainingSettings(epochs=15, batch=128, learning_rate=0.003), seed=0, penalty=penalty)
+assert history["penalty"].iloc[-1] < 0.2 * history["penalty"].iloc[0], "the slope comes nearer"
+images, labels = map(torch.from_numpy, split(digits, "test", 200))
+generator = torch.Generator().manual_seed(0)
+clean, attacked, control = (
+    accuracy(network, pixels, labels, generator)
+    for pixels in (images, *(attack(network, images, labels, generator) for attack in (Momentum(eps=0.1), RandomSign(eps=0.1))))
+)
+assert attacked < control - 0.15 and control < clean + 0.02 and clean > 0.8, (clean, attacked, control)
+
+tiny = yaml.safe_load(Path("config/tiny.yaml").read_text())
+for block in re.findall("```yaml\\n(.*?)```", text, re.DOTALL):
+    plan = Plan(read_config(tiny | yaml.safe_load(block), "docs/recipes.md"))
+    assert "clean" in plan.figures()
+    plan.spec("attack", plan.networks()[0]), [plan.spec("train", name) for name in plan.networks()]
+mine = {"recordings": tiny["recordings"] | {"mine": {"kind": "my_v1"}}, "spectra": {"ranks": [5, 80], "overrides": {"mine": {"ranks": [1, 15]}}}}
+assert len(Plan(read_config(tiny | mine)).markers("recordings/mine")) == 1
+"""
+
+
+def blocks(page: str, language: str) -> list[tuple[str | None, str]]:
+    """Blocks of code in that language, each with its title, if it has one."""
+    found = re.findall(rf'^```{language}(?: title="(.*?)")?\n(.*?)^```', PAGES[page].read_text(), re.DOTALL | re.MULTILINE)
+    return [(title or None, code) for title, code in found]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_python_blocks_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    found = blocks(page, "python")
+    assert found
+    for _, code in found:
+        exec(compile(code, page, "exec"), namespace)
+
+
+def test_the_commands_of_the_tutorial_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [line for _, code in blocks("docs/tutorial.md", "bash") for line in code.replace("\\\n", " ").splitlines()]
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == "yuragi", line
+        assert main(arguments) == 0, line
+    drawing = tmp_path / "work" / "figures" / "robustness.svg"
+    assert drawing.stat().st_size > 1000
+
+
+def test_recipes_are_one_new_file_each_and_run(tmp_path: Path) -> None:
+    for folder in ("src", "config", "docs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+
+    def run(code: str) -> str:
+        command = [sys.executable, "-W", "error", "-c", code]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    shown = run("".join(code for title, code in blocks("docs/recipes.md", "python") if title is None))
+    file_line = shown.splitlines()[0]
+    assert re.fullmatch(r"counts\.npy \d+ [0-9a-f]{64}", file_line)
+    assert "alpha 1.040 (0.980 to 1.100)" in shown
+    files = [(title, code) for title, code in blocks("docs/recipes.md", "python") if title]
+    assert len(files) == 5
+    for title, code in files:
+        assert not (ROOT / title).exists()
+        # Another release of NumPy may draw other numbers.
+        (tmp_path / title).write_text(re.sub(r"counts\.npy \d+ [0-9a-f]{64}", file_line, code))
+    run(RECIPES)
+    table = tmp_path / "results.csv"
+    table.write_text("arm,attack,epsilon,clean_accuracy\nplain,pgd,0,0.9\nboth,pgd,0,0.8\n")
+    arguments = ["clean.csv", "clean.svg", "--robustness", str(table), "--figure", "{kind: clean}"]
+    run(f"from yuragi.__main__ import main; raise SystemExit(main(['figure', *{arguments!r}]))")
+    assert list(pd.read_csv(tmp_path / "clean.csv")["clean_accuracy"]) == [0.9, 0.8]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_names_in_the_code_exist(page: str) -> None:
+    text = PAGES[page].read_text()
+    for name in sorted(set(re.findall(r"(?:`|::: )(yuragi(?:\.\w+)+)", text))):
+        assert _resolves(name), name
+
+
+def _resolves(name: str) -> bool:
+    """Whether the longest part of the name that is a module has what the rest of the name says."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            value: object = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        rest = parts[length:]
+        while rest and hasattr(value, rest[0]):
+            value = getattr(value, rest.pop(0))
+        return not rest
+    return False
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_files_and_links_exist(page: str) -> None:
+    text = PAGES[page].read_text()
+    for command in re.findall(r"(?:`|^    |bin/)yuragi ([a-z]+)", text, re.MULTILINE):
+        assert command in commands(), command
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for target in re.findall(r"(?:`|^    )(?:YURAGI_\w+=\S+ )?make (?:\w+=\S+ )*([a-z]+)", text, re.MULTILINE):
+        assert target in targets, target
+    for path in re.findall(r"\b(?:config|profiles|benchmarks|envs)/[\w./]*\w", text):
+        assert (ROOT / path).exists(), path
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (PAGES[page].parent / link).exists(), link
+
+
+def test_the_profile_has_what_the_page_on_clusters_names() -> None:
+    profile = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
+    (_, shown), *_ = blocks("docs/cluster.md", "yaml")
+    assert yaml.safe_load(shown).items() <= profile.items()
+    assert {"slurm_partition", "mem_mb", "runtime"} <= profile["default-resources"].keys()
+    assert {"slurm_partition", "gres"} <= profile["set-resources"]["train"].keys()
+    assert profile["set-resources"].keys() == {"train", "attack"}
+
+
+def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocstrings_handlers.python")
+    pytest.importorskip("material")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    pages = sorted((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > 20
+    foreign = re.compile(r"<(?:script|img|iframe)\b[^>]*\bsrc=\"?(?:https?:)?//|<link\b[^>]*rel=\"(?:stylesheet|preconnect)\"[^>]*https?://")
+    for page in pages:
+        assert not foreign.search(page.read_text()), page
+
+
+def _benchmark() -> ModuleType:
+    specification = importlib.util.spec_from_file_location("scaling", ROOT / "benchmarks" / "scaling.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_the_page_on_scaling_shows_what_was_measured() -> None:
+    scaling = _benchmark()
+    table = pd.read_csv(scaling.TABLE)
+    assert scaling.markdown(table) in scaling.PAGE.read_text()
+    assert {name: list(task.sizes) for name, task in scaling.TASKS.items()} == table.groupby("step")["size"].apply(list).to_dict()
+    assert (table["seconds"] > 0).all()
+    assert table["seconds"].max() < 20
+
+
+def test_the_benchmark_measures_time_and_memory() -> None:
+    scaling = _benchmark()
+    found = scaling.measure("autoregression, frames", 2000)
+    assert 0 < found["seconds"] < 20
+    assert found["memory_mb"] >= 0
+    assert scaling.exponent(pd.Series([1, 2, 4]).to_numpy(), pd.Series([5, 40, 320]).to_numpy()) == pytest.approx(3)

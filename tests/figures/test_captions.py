@@ -1,0 +1,63 @@
+"""Every figure is explained, and the links between drawing and table lead somewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from yuragi.figures.base import figures
+
+docutils_core = pytest.importorskip("docutils.core")
+jinja2 = pytest.importorskip("jinja2")
+
+ROOT = Path(__file__).parents[2]
+REPORT = ROOT / "workflow/report"
+KINDS = sorted(figures())
+ALL_FILES = [f"{kind}.{suffix}" for kind in KINDS for suffix in ("csv", "svg")]
+
+
+def rendered(name: str, targets: list[str], **snakemake: object) -> str:
+    """A caption as HTML, made as Snakemake's report makes it; any fault in its markup is an error."""
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    files = [SimpleNamespace(target=target, path=f"results/{target}") for target in targets]
+    links = "".join(f"\n.. _{target}: javascript:app.showResultInfo('results/{target}')" for target in targets)
+    text = environment.from_string((REPORT / name).read_text() + "\n\n" + links + "\n").render(
+        snakemake=SimpleNamespace(**snakemake), files=files, categories={}
+    )
+    return docutils_core.publish_parts(text, writer="html", settings_overrides={"halt_level": 2, "report_level": 2})["html_body"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_figure_has_a_caption_that_leads_to_its_table(kind: str):
+    html = rendered(f"{kind}.rst", [f"{kind}.csv", f"{kind}.svg"])
+    assert f"showResultInfo('results/{kind}.csv')" in html
+    assert html.count("<strong>") >= 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_caption_of_a_table_leads_to_its_drawing(kind: str):
+    html = rendered("table.rst", [f"{kind}.csv", f"{kind}.svg"], output=SimpleNamespace(drawing=f"results/demo/figures/{kind}.svg"))
+    assert f"showResultInfo('results/{kind}.svg')" in html
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_front_page_names_what_the_configuration_names(path: Path):
+    config = yaml.safe_load(path.read_text())
+    html = rendered("workflow.rst", ALL_FILES, config=config)
+    for name in [config["name"], *config.get("recordings", {}), *config.get("arms", {}), *config.get("experiments", {})]:
+        assert name in html
+    for kind in KINDS:
+        assert f"showResultInfo('results/{kind}.svg')" in html
+
+
+def test_the_front_page_leads_to_what_is_there_only():
+    html = rendered("workflow.rst", ["spectra.csv", "spectra.svg", "new_figure.svg"], config={"name": "small"})
+    assert html.count("showResultInfo") == 2
+    assert "new_figure.svg" in html
+
+
+def test_no_caption_without_a_figure():
+    assert {path.stem for path in REPORT.glob("*.rst")} == {*KINDS, "table", "workflow"}

@@ -1,0 +1,209 @@
+"""The numbers behind the figures, against what was put in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from yuragi.errors import InputError
+from yuragi.figures.base import Results, figures
+from yuragi.files import read_netcdf, write_netcdf, write_table
+
+from .conftest import ARMS, RANKS, UNITS, only
+
+Tables = dict[str, pd.DataFrame]
+
+
+def test_spectra_are_shares_with_fits_and_truth(tables: Tables):
+    table = tables["spectra"]
+    planted = table[(table["recording"] == "planted") & (table["estimator"] == "cvpca")]
+    assert np.isclose(planted["share_of_total_variance"].sum(), 1)
+    assert np.isclose(planted["planted_share"].sum(), 1)
+    assert (planted["planted_alpha"] == 1.02).all()
+    inside = planted["rank"].between(*RANKS)
+    assert planted["fitted_share"].notna().equals(inside)
+    # The spectrum is an exact power law there, so the fit lies on it.
+    assert np.allclose(planted["fitted_share"][inside], planted["share_of_total_variance"][inside])
+    assert (planted["share_of_total_variance"] < 0).sum() == 3
+    real = table[table["recording"] == "real"]
+    assert real[["planted_share", "planted_alpha"]].isna().all(axis=None)
+
+
+def test_spectra_name_the_stage_that_a_recording_gives(tables: Tables):
+    found = tables["spectra"].groupby(["recording", "estimator"])["target_stages"].first()
+    assert found["planted", "cvpca"] == "v1"
+    assert (found.drop(("planted", "cvpca")) == "").all()
+
+
+def test_calibration_keeps_every_estimate(tables: Tables, results: Results):
+    table = tables["calibration"]
+    estimates = pd.read_csv(results["estimates"][0])
+    exponents = table[table["quantity"] == "exponent"]
+    assert np.allclose(exponents["estimate"], estimates["alpha_hat"])
+    assert np.allclose(exponents["estimate"] - exponents["planted"], exponents["bias"])
+    sums = table[table["quantity"] == "sum_of_pure_noise"]
+    assert np.allclose(sums["estimate"], pd.read_csv(results["pure_noise"][0])["sum"])
+    assert sums["standard_error"].notna().all()
+    assert (sums["planted"] == 0).all()
+
+
+def test_autoregression_tells_the_fit_beside_the_comparison(tables: Tables):
+    table = tables["autoregression"]
+    assert list(table["recording"].unique()) == ["simulated_rest", "rest"]
+    assert {"autocorrelation", "spatial_spectrum", "power_spectral_density"} <= set(table["statistic"])
+    assert (table["low"] <= table["simulated"]).all()
+    assert (table["simulated"] <= table["high"]).all()
+    about = table.groupby("recording").first()
+    assert about.loc["simulated_rest", "sampling_interval_s"] == 0.5
+    assert np.isnan(about.loc["rest", "sampling_interval_s"])
+    assert (about["variables"] == 4).all()
+
+
+def test_autoregression_wants_a_model_for_every_comparison(results: Results):
+    with pytest.raises(InputError, match=r"no model named 'rest' is given, there are simulated_rest; give --models with it"):
+        figures()["autoregression"]().table({**results, "models": results["models"][:1]})
+
+
+def test_recovery_judges_every_planted_value(tables: Tables):
+    table = tables["recovery"].set_index("quantity")
+    assert list(table.index) == ["alpha", "spectral_radius", "variance_ratio"]
+    alpha = table.loc["alpha"]
+    assert alpha[["planted", "recovered", "low", "high", "tolerance"]].astype(float).round(6).tolist() == [1.02, 1.0, 0.96, 1.03, 0.05]
+    assert table.loc["alpha", "within_tolerance"]
+    assert not table.loc["variance_ratio", "within_tolerance"]  # 1.08 for 1, and 5 % are allowed
+    radius = table.loc["spectral_radius"]
+    assert radius["planted"] == 0.8
+    assert radius["within_tolerance"] == (abs(radius["recovered"] - 0.8) <= 0.02)
+
+
+def test_what_is_undefined_is_not_recovered(results: Results, tmp_path: Path):
+    broken = read_netcdf(results["spectra"][0])
+    broken["variance_ratio"] = float("nan")
+    write_netcdf(broken, tmp_path / "planted.nc")
+    chosen = figures()["recovery"]
+    table = chosen().table({**only(results, chosen), "spectra": [tmp_path / "planted.nc"]}).set_index("quantity")
+    assert not table.loc["variance_ratio", "within_tolerance"]
+    chosen().draw(table.reset_index())
+
+
+def test_learned_exponents_are_those_of_the_layers(tables: Tables):
+    table = tables["learned_spectra"]
+    networks = table[table["source"] == "network"].groupby(["arm", "layer", "seed", "experiment"]).first()
+    expected = {("plain", "hidden1"): 2.0, ("plain", "hidden2"): 4.0, ("both", "hidden1"): 1.0, ("both", "hidden2"): 2.0}
+    for place, alpha in expected.items():
+        assert np.allclose(networks.loc[place, "alpha"], alpha)
+    # Every layer has one range, up to 99 % of the variance of its steepest network but three ranks at least; all spectra meet at its first rank.
+    ranks = np.arange(1.0, UNITS + 1)
+    shares = np.cumsum(ranks**-2.0) / (ranks**-2.0).sum()
+    ends = table.groupby("layer")[["first_rank", "last_rank"]].agg(["min", "max"])
+    assert ends.loc["hidden1"].tolist() == [11, 11, *[1 + int((shares < 0.99).sum())] * 2]
+    assert ends.loc["hidden2"].tolist() == [11, 11, 13, 13]
+    assert np.allclose(table[table["rank"] == table["first_rank"]]["relative_variance"], 1)
+
+
+def test_the_target_is_a_line_of_its_own(tables: Tables):
+    table = tables["learned_spectra"]
+    law = table[(table["source"] == "target") & (table["experiment"] == "digits_cnn") & (table["layer"] == "hidden1")]
+    assert (law["arm"] == "v1").all()
+    assert law["seed"].isna().all()
+    assert np.allclose(law["relative_variance"], (law["rank"] / 11.0) ** -law["alpha"])
+
+
+def test_the_fit_covers_the_penalised_ranks_and_shows_what_is_asked(results: Results, tmp_path: Path):
+    told = read_netcdf(results["activity"][0]).assign_attrs(first_rank=3, last_rank=20)
+    told = told.assign_coords(asked=("layer", ["v1", "1.25"]))
+    write_netcdf(told, tmp_path / "told.nc")
+    chosen = figures()["learned_spectra"]
+    table = chosen().table({"activity": [tmp_path / "told.nc"], "target": results["target"]})
+    assert (table["first_rank"] == 3).all()
+    assert (table["last_rank"] == 20).all()
+    asked = table[table["source"] == "target"].groupby("layer")[["arm", "alpha"]].first()
+    assert asked.loc["hidden1", "arm"] == "v1"
+    assert asked.loc["hidden2", "alpha"] == 1.25
+    chosen().draw(table)
+
+
+def test_a_silent_layer_has_no_exponent(results: Results, tmp_path: Path):
+    silent = read_netcdf(results["activity"][0])
+    silent["spectrum"][0] = 0.0
+    write_netcdf(silent, tmp_path / "silent.nc")
+    chosen = figures()["learned_spectra"]
+    table = chosen().table({"activity": [tmp_path / "silent.nc"]})
+    first = table[(table["arm"] == "plain") & (table["seed"] == 0)]
+    assert first[["alpha", "relative_variance"]].isna().all(axis=None)
+    chosen().draw(table)
+
+
+def test_a_narrow_layer_is_shown_without_an_exponent(results: Results, tmp_path: Path):
+    narrow = read_netcdf(results["activity"][0]).isel(rank=slice(0, 2))
+    write_netcdf(narrow, tmp_path / "narrow.nc")
+    chosen = figures()["learned_spectra"]
+    table = chosen().table({"activity": [tmp_path / "narrow.nc"]})
+    assert table["alpha"].isna().all()
+    assert (table["first_rank"] == 1).all()
+    chosen().draw(table)
+
+
+def test_robustness_is_the_summary_of_every_experiment(tables: Tables, results: Results):
+    table = tables["robustness"]
+    assert list(table["experiment"].unique()) == ["digits_perceptron", "digits_cnn"]
+    written = pd.read_csv(results["robustness"][1])
+    assert np.allclose(table[table["experiment"] == "digits_cnn"]["accuracy"], written["accuracy"])
+    assert (table["smallest_of_seeds"] <= table["accuracy"]).all()
+    at_zero = table[table["epsilon_pixel_units"] == 0]
+    assert np.allclose(at_zero["accuracy"], at_zero["clean_accuracy"])
+    assert set(table["arm"]) == set(ARMS)
+
+
+def test_differences_tell_areas_from_single_epsilons(tables: Tables):
+    table = tables["differences"]
+    assert set(table["arm"]) == set(ARMS) - {"plain"}
+    assert (table["epsilon_pixel_units"].isna() == (table["over"] == "area")).all()
+    area = table[(table["over"] == "area") & (table["attack"] == "worst")].groupby("arm")["difference"].mean()
+    assert area.sort_values().index[-1] == "both"
+    assert (table["p"] <= table["p_holm"]).all()
+
+
+def test_one_experiment_without_another_arm_does_not_hide_the_rest(results: Results, bare: Results):
+    chosen = figures()["differences"]
+    together = chosen().table({"differences": [*bare["differences"], *results["differences"]]})
+    alone = chosen().table({"differences": results["differences"]})
+    pd.testing.assert_frame_equal(together, alone)
+
+
+def test_learning_takes_the_penalty_out_of_the_loss(tables: Tables):
+    table = tables["learning"]
+    assert list(table["experiment"].unique()) == ["digits_perceptron", "digits_cnn"]
+    assert sorted(table["seed"].unique()) == [0, 1, 2]
+    assert set(table["arm"]) == set(ARMS)
+    assert np.allclose(table["cross_entropy_nats"], 2.3 / table["epoch"])
+    assert np.allclose(table["held_out_accuracy"], table["train_accuracy"] - 0.1)
+
+
+def test_learning_keeps_hyphens_of_an_arm(results: Results, tmp_path: Path):
+    path = tmp_path / "digits/two-seed-arm-seed12.history.csv"
+    write_table(pd.read_csv(results["histories"][0]), path)
+    table = figures()["learning"]().table({"histories": [path]})
+    assert table.loc[0, ["experiment", "arm", "seed"]].tolist() == ["digits", "two-seed-arm", 12]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "content", "message"),
+    [
+        (
+            "robustness",
+            "robustness",
+            "arm,attack\nplain,pgd\n",
+            "the column 'epsilon' is missing, there are arm, attack; give the file of another step",
+        ),
+        ("robustness", "robustness", "", r"cannot be read as CSV \(No columns to parse from file\); make it again"),
+        ("learning", "histories", "epoch,loss,penalty,train_accuracy\n1,1,0,1\n", "the name does not tell arm and seed; call it"),
+    ],
+)
+def test_a_wrong_file_is_named(kind: str, wanted: str, content: str, message: str, tmp_path: Path):
+    (tmp_path / "file.csv").write_text(content)
+    with pytest.raises(InputError, match=rf"file\.csv: {message}"):
+        figures()[kind]().table({wanted: [tmp_path / "file.csv"]})

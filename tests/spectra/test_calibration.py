@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from yuragi.errors import InputError
+from yuragi.spectra.calibration import calibrate, pure_noise
+
+SMALL = {"stimuli": 600, "units": 250}
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return calibrate((0.8, 1.2), ("none", "signal", "white"), **SMALL, ranks=(11, 120), simulations=2)
+
+
+def test_the_table_is_tidy(table: pd.DataFrame) -> None:
+    assert list(table) == ["alpha_true", "noise", "seed", "estimator", "alpha_hat", "bias"]
+    assert len(table) == 2 * 3 * 2 * 2
+    assert not table.duplicated(["alpha_true", "noise", "seed", "estimator"]).any()
+    pd.testing.assert_series_equal(table["bias"], table["alpha_hat"] - table["alpha_true"], check_names=False)
+
+
+def test_the_biases_are_the_known_ones(table: pd.DataFrame) -> None:
+    bias = table.groupby(["noise", "estimator", "alpha_true"])["bias"].mean()
+    assert bias["none"].abs().max() < 0.05
+    assert bias["signal", "cvpca"].abs().max() < 0.08
+    assert bias["white", "cvpca"].between(-0.15, -0.005).all()
+    assert (bias["white", "pca"] < -0.18).all()
+    without = bias["none"].unstack("estimator")
+    assert (without["cvpca"] - without["pca"]).abs().max() < 1e-8
+
+
+def test_a_cell_does_not_depend_on_the_others(table: pd.DataFrame) -> None:
+    alone = calibrate((1.2,), ("white",), **SMALL, ranks=(11, 120), simulations=1)
+    same = table[(table["alpha_true"] == 1.2) & (table["noise"] == "white") & (table["seed"] == 0)]
+    pd.testing.assert_frame_equal(alone, same.reset_index(drop=True))
+
+
+def test_another_seed_gives_other_numbers() -> None:
+    small = {"stimuli": 60, "units": 30, "ranks": (2, 20), "simulations": 1}
+    first, second = (calibrate((1.0,), ("white",), **small, seed=seed)["alpha_hat"] for seed in (0, 1))
+    assert (first != second).all()
+
+
+def test_pure_noise_sums_to_zero_within_its_error() -> None:
+    table = pure_noise(stimuli=200, units=100, simulations=40)
+    assert list(table["noise"]) == ["power_law", "white"]
+    assert (table["sum"].abs() < 3.5 * table["standard_error"]).all()
+    assert (table["standard_error"] < 0.01).all()
+    with pytest.raises(InputError, match="at least 2"):
+        pure_noise(simulations=1)
