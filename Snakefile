@@ -1,5 +1,6 @@
 """From recordings to a robustness report. The science is in the package yuragi; each rule is one command of it."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -28,7 +29,11 @@ report: "workflow/report/workflow.rst"
 
 
 try:
-    plan = Plan(read_config(config, ", ".join(map(str, workflow.configfiles))))
+    plan = Plan(
+        read_config(
+            config, ", ".join(os.path.relpath(path) for path in workflow.configfiles)
+        )
+    )
 except InputError as error:
     sys.exit(f"yuragi: {error}")
 

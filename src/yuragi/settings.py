@@ -68,7 +68,9 @@ def _message(fault: Any, place: str, model: type[BaseModel]) -> str:
     if kind == "union_tag_not_found":
         return f"{place}: the key 'kind' is missing; it says which one is meant"
     if kind == "value_error":
-        return f"{place}: {str(context.get('error', fault['msg'])).removeprefix('Value error, ')}"
+        told = str(context.get("error", fault["msg"]))
+        # A check of the whole file names its keys itself.
+        return f"{place}: {told}" if fault["loc"] else told
     if kind == "string_pattern_mismatch":
         return f"{place} = {value!r}: a name has lower-case letters, digits and underscores and begins with a letter"
     return f"{place} = {_short(value)}: {fault['msg'][0].lower()}{fault['msg'][1:]}"

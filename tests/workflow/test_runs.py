@@ -111,3 +111,14 @@ def test_every_shipped_configuration_plans_its_jobs(project: Project, name: str)
     assert jobs["train"] == jobs["attack"]
     assert sum(rule.startswith("figure_") for rule in jobs) >= 6
     assert ("fetch_dataset" in jobs) == (name in ("recordings", "paper"))
+
+
+def test_a_target_written_by_hand_takes_the_place_of_fits(project: Project) -> None:
+    from yuragi.targets import BrainTarget, Stage
+
+    BrainTarget({"v1": Stage(1.04, (0.98, 1.10))}).write(project.root / "mine.nc")
+    penalty = {"kind": "spectral", "layers": {"hidden1": "v1"}, "weight": 1.0}
+    config = project.configure("by_hand", {"target": {"file": "mine.nc"}, "arms": {"plain": {}, "spectral": {"penalty": penalty}}})
+    project.snakemake("results/by_hand/target.nc", "--configfile", config)
+    assert BrainTarget.read(project.root / "results" / "by_hand" / "target.nc").alpha("v1") == 1.04
+    assert project.jobs("results/by_hand/networks/digits/spectral-seed0.safetensors", "--configfile", config) == {"ingest": 1, "train": 1}

@@ -51,8 +51,7 @@ rule calibrate:
 
 rule target:
     input:
-        spectra=plan.spectra_files(),
-        model=plan.model_file(),
+        **plan.target_inputs(),
     output:
         f"{plan.results}/target.nc",
     log:
@@ -60,6 +59,8 @@ rule target:
     params:
         spec=lambda wildcards: plan.spec("target"),
         code=lambda wildcards: plan.code("target"),
-        model=lambda wildcards, input: f"--model {input.model}" if input.model else "",
+        files=lambda wildcards, input: " ".join(
+            f"--{name} {value}" for name, value in input.items() if value
+        ),
     shell:
-        "yuragi target {output} --spectra {input.spectra} {params.model} --spec {params.spec:q} 2>&1 | tee {log}"
+        "yuragi target {output} {params.files} --spec {params.spec:q} 2>&1 | tee {log}"

@@ -18,7 +18,7 @@ for name in plan.figures():
             ),
             drawing=report(
                 f"{plan.results}/figures/{name}.svg",
-                caption=f"../report/{name}.rst",
+                caption=plan.caption(name),
                 category="Figures",
                 subcategory=name,
                 labels={"figure": name, "shows": "drawing"},
@@ -29,5 +29,6 @@ for name in plan.figures():
             spec=plan.spec("figure", name),
             code=plan.code("figure", name),
             files=plan.figure_arguments(name),
+            title=plan.figure_title(name),
         shell:
             "yuragi figure {output.table} {output.drawing} {params.files} --spec {params.spec:q} 2>&1 | tee {log}"

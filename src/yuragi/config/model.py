@@ -158,11 +158,13 @@ class Config(Settings):
     def _check_arm(self, name: str, arm: Arm) -> None:
         if arm.needs_target and self.target is None:
             raise ValueError(f"arms.{name}: it needs the brain target, and target is null; describe one under 'target'")
-        if arm.penalty is not None and self.target is not None:
+        if self.target is None or self.target.file is not None:
+            return  # what a file holds is known when it is read
+        if arm.penalty is not None:
             for layer, stage in arm.penalty.layers.items():
                 if isinstance(stage, str):
                     _known(f"arms.{name}.penalty.layers.{layer}", stage, self.target.stages)
-        if arm.noise is not None and arm.noise.needs_target and self.target is not None:
+        if arm.noise is not None and arm.noise.needs_target:
             if arm.noise.kind != "white" and self.target.spontaneous is None:
                 raise ValueError(f"arms.{name}.noise: it needs target.spontaneous; name a recording of spontaneous activity there")
             if arm.noise.relative_variance == "target" and self.target.variance_ratio is None:

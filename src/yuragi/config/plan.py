@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from yuragi.config.model import Config
@@ -20,12 +21,14 @@ class Plan:
 
     config
         the checked configuration
+    rules
+        the folder of the rules' files, beside which the captions lie
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, rules: Path = Path("workflow/rules")) -> None:
         self.config = config
+        self.rules = rules
         self.results = f"results/{config.name}"
-        self._codes: dict[str, str] = {}
 
     # --- which files there are
 
@@ -45,18 +48,25 @@ class Plan:
         chosen = self.config.experiments if experiment is None else [experiment]
         return [f"{name}/{arm}-seed{seed}" for name in chosen for arm in self.config.arms_of(name) for seed in self.config.experiments[name].seeds]
 
-    def spectra_files(self) -> list[str]:
-        """The spectra that the brain target is built from."""
+    def target_inputs(self) -> dict[str, list[str] | str]:
+        """What the brain target is made from: spectra and a model of spontaneous activity, or a file that somebody wrote."""
         wanted = self.config.target
         if wanted is None:
-            return []
+            return {}
+        if wanted.file is not None:
+            return {"written": wanted.file}
+        return {"spectra": self._spectra_files(), "model": self._model_file()}
+
+    def _spectra_files(self) -> list[str]:
+        wanted = self.config.target
+        assert wanted is not None
         names = set(wanted.stages.values()) | ({wanted.variance_ratio} if isinstance(wanted.variance_ratio, str) else set())
         return [f"{self.results}/spectra/{name}.nc" for name in sorted(names)]
 
-    def model_file(self) -> list[str]:
-        """The model of spontaneous activity that the brain target is built from, if it has one."""
+    def _model_file(self) -> list[str]:
         wanted = self.config.target
-        return [] if wanted is None or wanted.spontaneous is None else [f"{self.results}/spontaneous/{wanted.spontaneous}.nc"]
+        assert wanted is not None
+        return [] if wanted.spontaneous is None else [f"{self.results}/spontaneous/{wanted.spontaneous}.nc"]
 
     def target_file(self, arm: str) -> list[str]:
         """The brain target where the arm needs it; a plain network must not be trained anew when the target changes."""
@@ -95,6 +105,15 @@ class Plan:
     def figure_arguments(self, name: str) -> str:
         """The same files as options of the command line."""
         return " ".join(f"--{kind.replace('_', '-')} {shlex.join(files)}" for kind, files in self.figure_inputs(name).items())
+
+    def figure_title(self, name: str) -> str:
+        """What a figure shows, in one line."""
+        return figures()[name].title()
+
+    def caption(self, name: str) -> str:
+        """The caption of a figure in the report, relative to the rules: its own, or one that tells its title."""
+        own = f"../report/{name}.rst"
+        return own if (self.rules / own).exists() else "../report/figure.rst"
 
     @property
     def fetch_options(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, PositiveFloat, model_validator
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.settings import Name, Settings
@@ -15,21 +15,33 @@ if TYPE_CHECKING:
 
 
 class Spec(Settings):
-    stages: dict[Name, Name] = Field(description="stages of the hierarchy: for each, the name of the responses that give its exponent")
+    stages: dict[Name, Name] = Field({}, description="stages of the hierarchy: for each, the name of the responses that give its exponent")
+    file: str | None = Field(None, description="a brain target that is there already, for instance written by hand; then the other keys stay empty")
     spontaneous: Name | None = Field(None, description="name of the recording that gives the model of spontaneous activity")
     variance_ratio: Name | PositiveFloat | None = Field(
         None,
         description="variance of spontaneous over stimulus-driven activity: a number, or the name of responses whose repeats measure it",
     )
 
+    @model_validator(mode="after")
+    def _one_origin(self) -> Spec:
+        if self.file is not None and (self.stages or self.spontaneous is not None or self.variance_ratio is not None):
+            raise ValueError(f"file = '{self.file}': a target that is there already says everything; remove the other keys")
+        return self
 
-def run(target: OutputPath, *, spec: Spec, spectra: list[InputPath] | None = None, model: InputPath | None = None) -> None:
-    """Write the target; the files of spectra are told apart by their names."""
+
+def run(
+    target: OutputPath, *, spec: Spec, spectra: list[InputPath] | None = None, model: InputPath | None = None, written: InputPath | None = None
+) -> None:
+    """Write the target; the files of spectra are told apart by their names. A file that is there already is checked and copied."""
     from yuragi.errors import InputError, unknown
     from yuragi.files import read_netcdf
     from yuragi.spontaneous.var import VARFit
     from yuragi.targets import BrainTarget
 
+    if written is not None:
+        BrainTarget.read(written).write(target)
+        return
     files = {path.stem: path for path in spectra or []}
 
     def opened(name: str) -> Path:
