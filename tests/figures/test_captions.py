@@ -60,4 +60,4 @@ def test_the_front_page_leads_to_what_is_there_only():
 
 
 def test_no_caption_without_a_figure():
-    assert {path.stem for path in REPORT.glob("*.rst")} == {*KINDS, "table", "workflow"}
+    assert {path.stem for path in REPORT.glob("*.rst")} == {*KINDS, "figure", "table", "workflow"}

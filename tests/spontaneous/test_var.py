@@ -135,7 +135,7 @@ def test_integers_float32_and_swapped_dimensions_are_accepted(plant):
 def test_more_units_than_frames_can_carry_are_reduced_to_components():
     generator = np.random.default_rng(0)
     recording = xr.DataArray(generator.standard_normal((300, 200)) * np.arange(1, 201) ** -0.6, dims=("time", "unit"))
-    fit = fit_var(recording, max_order=5)
+    fit = fit_var(recording, order=5)
     assert fit.loadings.shape == (300 // (10 * 5), 200)
     assert fit_var(recording, order=1).loadings.shape[0] == 300 // 10
     np.testing.assert_allclose(fit.loadings.values @ fit.loadings.values.T, np.eye(6), atol=1e-12)
@@ -148,6 +148,17 @@ def test_more_units_than_frames_can_carry_are_reduced_to_components():
     surrogate = fit.simulate(50, generator)
     assert surrogate.shape == (50, 200)
     assert np.linalg.matrix_rank(surrogate.values - fit.mean.values) == 6
+
+
+def test_the_fit_keeps_the_components_that_the_chosen_order_allows():
+    generator = np.random.default_rng(0)
+    recording = xr.DataArray(generator.standard_normal((300, 200)) * np.arange(1, 201) ** -0.6, dims=("time", "unit"))
+    fit = fit_var(recording, max_order=5)
+    # White activity: the criterion is that of 6 components, of which 5 lags are affordable, and the one lag that it takes leaves room for 30.
+    assert fit.order == 1
+    assert fit.criterion.sizes["order"] == 5
+    assert fit.loadings.shape == (300 // 10, 200)
+    np.testing.assert_array_equal(fit.coefficients.values, fit_var(recording, order=1).coefficients.values)
 
 
 def test_components_stop_where_they_explain_enough():

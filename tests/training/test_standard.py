@@ -182,7 +182,7 @@ def test_a_diverging_loss_stops_with_a_remedy(digits, tmp_path, monkeypatch) -> 
     class Exploding(SpectralPenalty):
         """Turns infinite in the third epoch."""
 
-        def prepare(self, network, images, target):
+        def prepare(self, network, images, target, *, chunk=2048):
             calls.append(1)
             return super().prepare(network, images, target)
 

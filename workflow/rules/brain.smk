@@ -56,6 +56,8 @@ rule target:
         f"{plan.results}/target.nc",
     log:
         f"{plan.results}/logs/target.log",
+    benchmark:
+        f"{plan.results}/benchmarks/target.tsv"
     params:
         spec=lambda wildcards: plan.spec("target"),
         code=lambda wildcards: plan.code("target"),

@@ -25,6 +25,8 @@ for name in plan.figures():
             ),
         log:
             f"{plan.results}/logs/figure/{name}.log",
+        benchmark:
+            f"{plan.results}/benchmarks/figure/{name}.tsv"
         params:
             spec=plan.spec("figure", name),
             code=plan.code("figure", name),

@@ -11,6 +11,8 @@ rule fetch_dataset:
         f"{plan.config.data.cache}/.fetched/{plan.config.name}/{{dataset}}.json",
     log:
         f"{plan.results}/logs/fetch/{{dataset}}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/fetch/{{dataset}}.tsv"
     params:
         spec=lambda wildcards: plan.spec("fetch", wildcards.dataset),
         code=lambda wildcards: plan.code("fetch", wildcards.dataset),

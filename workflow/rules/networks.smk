@@ -80,6 +80,8 @@ rule robustness:
         differences=f"{plan.results}/robustness/{{experiment}}.differences.csv",
     log:
         f"{plan.results}/logs/robustness/{{experiment}}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/robustness/{{experiment}}.tsv"
     params:
         spec=lambda wildcards: plan.spec("robustness", wildcards.experiment),
         code=lambda wildcards: plan.code("robustness", wildcards.experiment),

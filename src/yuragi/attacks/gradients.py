@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lazy_loader as lazy
 
-from yuragi.attacks.passes import cross_entropy, pieces, sample_logits, useful_draws
+from yuragi.attacks.passes import cross_entropy, pieces, sample_logits, time_steps, useful_draws
 
 torch = lazy.load("torch")
 
@@ -42,7 +42,7 @@ def loss_gradient(
     """
     draws = useful_draws(model, draws)
     gradient = torch.zeros_like(images)
-    for part, n_draws in pieces(len(images), draws, chunk):
+    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
         with torch.enable_grad():
             pixels = images[part].detach().requires_grad_()
             loss = cross_entropy(sample_logits(model, pixels, generator, n_draws), labels[part]).sum() / draws

@@ -56,8 +56,13 @@ def fresh_seed(generator: torch.Generator) -> int:
     return int(torch.randint(2**62, (), generator=generator, device=generator.device))
 
 
-def pieces(n_images: int, draws: int, chunk: int) -> Iterator[tuple[slice, int]]:
-    """Slices of the images, each with a number of draws, so that images × draws never exceeds ``chunk``.
+def time_steps(model: torch.nn.Module) -> int:
+    """How many time steps a draw of the network's noise has: each of them is a row in memory."""
+    return int(getattr(model, "steps", 1))
+
+
+def pieces(n_images: int, draws: int, chunk: int, steps: int = 1) -> Iterator[tuple[slice, int]]:
+    """Slices of the images, each with a number of draws, so that images × draws × time steps exceeds ``chunk`` only where one image and draw does.
 
     The draws of one slice add up to ``draws``.
 
@@ -68,6 +73,7 @@ def pieces(n_images: int, draws: int, chunk: int) -> Iterator[tuple[slice, int]]
     """
     if chunk < 1 or draws < 1:
         raise InputError(f"chunk = {chunk}, draws = {draws}: both must be at least 1")
+    chunk = max(1, chunk // steps)
     images_at_once = max(1, chunk // draws)
     for start in range(0, n_images, images_at_once):
         images = slice(start, min(start + images_at_once, n_images))
@@ -77,11 +83,14 @@ def pieces(n_images: int, draws: int, chunk: int) -> Iterator[tuple[slice, int]]
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """The cross-entropy -log softmax(z)_y of every draw and image, (draw, image); `InputError` for a label without a class."""
-    n_draws, n_images, n_classes = logits.shape
+    n_draws, _, n_classes = logits.shape
     if int(labels.max()) >= n_classes:
         raise InputError(f"labels: {int(labels.max())} occurs but the network has classes 0 to {n_classes - 1}; check the data set and the network")
-    flat = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.repeat(n_draws), reduction="none")
-    return flat.unflatten(0, (n_draws, n_images))
+    # -log softmax(z)_y = softplus(log Σ_{j≠y} exp z_j - z_y): where the network is certain, log Σ_j exp z_j - z_y rounds to 0 and its gradient
+    # with it, so that a network with large logits would look robust.
+    own = labels.expand(n_draws, -1)[..., None]
+    others = logits.scatter(2, own, -torch.inf).logsumexp(2)
+    return torch.nn.functional.softplus(others - logits.gather(2, own)[..., 0])
 
 
 def check_images(images: torch.Tensor, labels: torch.Tensor) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import lazy_loader as lazy
 
-from yuragi.attacks.passes import cross_entropy, fresh_seed, pieces, sample_logits, useful_draws
+from yuragi.attacks.passes import cross_entropy, fresh_seed, pieces, sample_logits, time_steps, useful_draws
 
 torch = lazy.load("torch")
 
@@ -37,7 +37,7 @@ def score(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, ge
     draws = useful_draws(model, draws)
     loss = torch.zeros(len(images), dtype=images.dtype, device=images.device)
     votes: dict[int, torch.Tensor] = {}
-    for part, n_draws in pieces(len(images), draws, chunk):
+    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
         with torch.no_grad():
             logits = sample_logits(model, images[part], generator, n_draws)
             loss[part] += cross_entropy(logits, labels[part]).sum(0) / draws

@@ -80,8 +80,10 @@ class Config(Settings):
     """A whole run of the workflow."""
 
     name: Name = Field(description="name of the run: results lie in results/<name>")
-    seed: int = Field(0, ge=0, description="the seed that all others derive from")
-    chunk: PositiveInt = Field(4096, description="most images times noise draws that a job holds at once; smaller needs less memory and more time")
+    seed: int = Field(0, ge=0, description="the seed that all others derive from, but for those of the data sets, which are options of theirs")
+    chunk: PositiveInt = Field(
+        4096, description="most images (times noise draws) that go through a network at once: smaller needs less memory and more time"
+    )
     data: Data = Field(Data(), description="where downloads lie")
     recordings: dict[Name, any_of("yuragi.datasets", Dataset)] = Field(
         {}, description="the recordings, under names of your own: sets of responses give spectra, spontaneous recordings give autoregressive models"

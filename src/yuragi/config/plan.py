@@ -152,7 +152,12 @@ class Plan:
         experiment_name, _, network = name.partition("/")
         experiment = config.experiments[experiment_name]
         if job == "activity":
-            return activity.Spec(layers=self._layers(experiment_name), ranks=self._penalised_ranks(experiment_name), chunk=config.chunk)
+            return activity.Spec(
+                layers=self._layers(experiment_name),
+                ranks=self._penalised_ranks(experiment_name),
+                chunk=config.chunk,
+                seed=self._seed("activity", experiment_name),
+            )
         if job == "robustness":
             return robustness.Spec(seed=self._seed("robustness", experiment_name))
         arm, _, seed = network.rpartition("-seed")
@@ -163,6 +168,7 @@ class Plan:
                 training=experiment.training,
                 arm=config.arms[arm],
                 seed=self._seed("train", experiment_name, seed),
+                chunk=config.chunk,
             )
         if job == "attack":
             return attack.Spec(
@@ -183,9 +189,11 @@ class Plan:
         return dict(sorted((noisy | penalised).items()))
 
     def _penalised_ranks(self, experiment: str) -> tuple[int, int | None]:
-        """Ranks that a penalty of the experiment acts on, its anchor included: only there can an exponent be asked for."""
+        """The ranks that some penalty of the experiment acts on, anchors included: only there can an exponent be asked for."""
         penalties = [self.config.arms[name].penalty for name in self.config.arms_of(experiment)]
-        return next((penalty.penalised_ranks() for penalty in penalties if penalty is not None), (11, None))
+        ranks = [penalty.penalised_ranks() for penalty in penalties if penalty is not None] or [(11, None)]
+        ends = [last for _, last in ranks]
+        return min(first for first, _ in ranks), None if None in ends else max(ends)
 
     def _seed(self, *parts: object) -> int:
         return derive_seed(self.config.seed, *parts)

@@ -87,12 +87,13 @@ UNITS = {"ay2_u003": 39, "ay2_u007": 16, "ay3_u001": 47, "ay4_u001": 13}
 
 
 def _labels(conditions: dict[str, list[str]], shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """What each stimulus is: its scale, category, movie and frame, and a name made of them."""
+    """What each stimulus is: its scale, category, movie and frame, a name made of them, and a number for the sequence that it is a frame of."""
     scale, category, movie, frame = (index.ravel() for index in np.indices(shape))
     labels = {name: np.array(conditions[name])[index] for name, index in (("scale", scale), ("category", category), ("movie", movie))}
     parts = zip(*labels.values(), frame + 1, strict=True)
     names = np.array([f"{scale} {category} {movie} {frame:02d}" for scale, category, movie, frame in parts])
-    return {"stimulus": names, **labels, "frame": frame + 1}
+    movies = np.ravel_multi_index((scale, category, movie), shape[:3])
+    return {"stimulus": names, **labels, "frame": frame + 1, "group": movies}
 
 
 def _texts(file: h5py.File, references: h5py.Dataset) -> list[str]:

@@ -28,7 +28,8 @@ def responses(
     attributes
         source, licence, citation, sha256 and what else is known; they stand on the array and on the dataset
     coordinates
-        labels as xarray takes them; ``stimulus`` and ``unit`` are numbered from 0 where not given
+        labels as xarray takes them; ``stimulus`` and ``unit`` are numbered from 0 where not given. ``group (stimulus)`` numbers the stimuli that
+        belong together, such as the frames of one movie: they are resampled together
     """
     numbered = {dimension: np.arange(size) for dimension, size in zip(("repeat", "stimulus", "unit"), values.shape, strict=True)}
     array = xr.DataArray(values, dims=("repeat", "stimulus", "unit"), coords=numbered | dict(coordinates or {}), name="responses")

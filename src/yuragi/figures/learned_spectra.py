@@ -34,6 +34,7 @@ COLUMNS = (
     "last_rank",
     "r_squared",
     "held_out_images",
+    "noise_at_readout",
 )
 
 DASHES = ((0, (5, 3)), (0, (1, 2)), (0, (5, 2, 1, 2)))
@@ -81,16 +82,19 @@ class LearnedSpectra(Figure):
         images = int(data.attrs["held_out_images"])
         for layer in data["layer"].values:
             measured = data["spectrum"].sel(layer=layer)
+            if "noise_at_readout" in data:
+                measured = measured.assign_coords(noise_at_readout=data["noise_at_readout"])
             about = {"experiment": path.stem, "layer": str(layer), "held_out_images": images}
             spectra = [measured.isel(network=place).dropna("rank") for place in range(measured.sizes["network"])]
             first, last = self._range([spectrum.values for spectrum in spectra], data.attrs)
             for spectrum in spectra:
                 arm, seed = str(spectrum["arm"].item()), int(spectrum["seed"].item())
-                yield _of_network(spectrum, first, last).assign(arm=arm, seed=seed, source="network", **about)
+                noise = float(spectrum["noise_at_readout"]) if "noise_at_readout" in spectrum.coords else np.nan
+                yield _of_network(spectrum, first, last).assign(arm=arm, seed=seed, source="network", noise_at_readout=noise, **about)
             ranks = np.arange(1, max(spectrum.size for spectrum in spectra) + 1)
             for stage, alpha in _asked(measured, stages).items():
                 law = {"rank": ranks, "variance_squared_activity": np.nan, "relative_variance": (ranks / first) ** -alpha}
-                fit = {"alpha": alpha, "first_rank": first, "last_rank": last, "r_squared": np.nan}
+                fit = {"alpha": alpha, "first_rank": first, "last_rank": last, "r_squared": np.nan, "noise_at_readout": np.nan}
                 yield pd.DataFrame(law | fit).assign(arm=stage, seed=pd.array([pd.NA] * len(ranks), dtype="Int64"), source="target", **about)
 
     def _range(self, spectra: list[np.ndarray], penalised: Mapping[str, Any]) -> tuple[int, int]:
@@ -163,7 +167,9 @@ def _draw_exponents(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look])
     stages = rows[rows["source"] == "target"].drop_duplicates("arm")
     for dashes, (_, stage) in zip(itertools.cycle(DASHES), stages.iterrows(), strict=False):
         axis.axvline(stage["alpha"], label=f"target stage {stage['arm']}, α = {stage['alpha']:.2f}", **(style.TRUTH | {"linestyle": dashes}))
-    axis.set(xlabel="fitted α", yticks=range(len(arms)), yticklabels=arms, ylim=(len(arms) - 0.4, -0.6))
+    noise = networks.groupby("arm")["noise_at_readout"].mean()
+    labels = [f"{arm}\nnoise {noise[arm]:.2g}" if noise[arm] > 0 else arm for arm in arms]
+    axis.set(xlabel="fitted α", yticks=range(len(arms)), yticklabels=labels, ylim=(len(arms) - 0.4, -0.6))
     axis.grid(axis="y", visible=False)
 
 

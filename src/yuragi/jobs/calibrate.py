@@ -19,6 +19,9 @@ class Calibration(Settings):
     )
     stimuli: PositiveInt = Field(2000, description="simulated stimuli")
     units: PositiveInt = Field(1000, description="simulated units")
+    population: PositiveInt | None = Field(
+        None, description="units of the population that the recorded ones are a random sample of; null: all units are recorded"
+    )
     ranks: RankRange = Field((11, 500), description="first and last rank of the fit, 1-based and inclusive")
     simulations: int = Field(3, ge=1, description="simulated populations for each exponent and kind of noise")
 
@@ -33,6 +36,8 @@ def run(table: OutputPath, pure_noise: OutputPath, *, spec: Spec) -> None:
     from yuragi.spectra import calibration
 
     shape = {"stimuli": spec.stimuli, "units": spec.units, "seed": spec.seed}
-    estimates = calibration.calibrate(alphas=spec.alphas, noises=spec.noises, ranks=spec.ranks, simulations=spec.simulations, **shape)
+    estimates = calibration.calibrate(
+        alphas=spec.alphas, noises=spec.noises, population=spec.population, ranks=spec.ranks, simulations=spec.simulations, **shape
+    )
     write_table(estimates, table)
-    write_table(calibration.pure_noise(simulations=max(spec.simulations, 5), **shape), pure_noise)
+    write_table(calibration.pure_noise(simulations=max(spec.simulations, 10), **shape), pure_noise)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from yuragi.jobs.base import InputPath, Job, OutputPath
 from yuragi.models.base import Architecture
@@ -30,6 +30,7 @@ class Spec(Settings):
     training: TrainingSettings = Field(TrainingSettings(), description="how it is trained")
     arm: Arm = Field(Arm(), description="the constraints that it carries")
     seed: int = Field(0, ge=0, description="seed of the parameters, of the order of images and of the noise")
+    chunk: PositiveInt = Field(2048, description="most images that go through the network at once where activity is measured")
 
 
 def run(
@@ -75,6 +76,7 @@ def run(
         scratch=scratch,
         key=key,
         device=device,
+        chunk=spec.chunk,
         description=f"training {network.stem}, epochs",
     )
     write_table(table, history)

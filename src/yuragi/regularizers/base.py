@@ -57,7 +57,7 @@ class Penalty(Plugin):
         """First and last rank, 1-based and inclusive, over which the exponent is asked for; None is the layer's last."""
 
     @abstractmethod
-    def prepare(self, network: torch.nn.Module, images: torch.Tensor, target: BrainTarget | None) -> Any:
+    def prepare(self, network: torch.nn.Module, images: torch.Tensor, target: BrainTarget | None, *, chunk: int = 2048) -> Any:
         """What `loss` needs during one epoch, measured without gradients on the whole training set.
 
         network
@@ -66,6 +66,8 @@ class Penalty(Plugin):
             the training images, (image, channel, height, width), values in [0, 1]
         target
             the brain target, where `needs_target`
+        chunk
+            most images that go through the network at a time
         """
 
     @abstractmethod

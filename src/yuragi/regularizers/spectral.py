@@ -61,7 +61,8 @@ class SpectralPenalty(Penalty):
     last_rank: int | None = Field(
         None,
         ge=2,
-        description="last rank that is penalised; none: all, as published. A smaller one costs less: only so many directions are projected on",
+        description="last rank that is penalised; null: all, as published. A smaller one costs less and reaches the exponent better up to that rank, "
+        "but beyond it nothing holds the spectrum, which then falls off a cliff",
     )
 
     @model_validator(mode="after")
@@ -73,12 +74,12 @@ class SpectralPenalty(Penalty):
     def penalised_ranks(self) -> tuple[int, int | None]:
         return self.anchor, self.last_rank
 
-    def prepare(self, network: torch.nn.Module, images: torch.Tensor, target: BrainTarget | None) -> dict[str, LayerSpectrum]:
+    def prepare(self, network: torch.nn.Module, images: torch.Tensor, target: BrainTarget | None, *, chunk: int = 2048) -> dict[str, LayerSpectrum]:
         """The eigenvectors of each layer's covariance over the training images; see `Penalty.prepare`."""
         alphas = {layer: self.alpha(layer, target) for layer in self.layers}
         parameter = next(network.parameters())
         state = {}
-        for layer, covariance in layer_covariances(network, images, self.layers).items():
+        for layer, covariance in layer_covariances(network, images, self.layers, chunk=chunk).items():
             width = len(covariance)
             if width <= self.anchor:
                 raise InputError(

@@ -62,7 +62,8 @@ def alpha_interval(
     `yuragi.spectra.calibration`.
 
     responses
-        `(repeat, stimulus, unit)`, S stimuli: those that the fit was made from
+        `(repeat, stimulus, unit)`, S stimuli: those that the fit was made from. Stimuli that are not independent, such as frames of one movie, share
+        a value of the coordinate ``group (stimulus)``; then whole groups are drawn, m and S count groups
     fit
         the fit of their cross-validated spectrum; its ranks, weights and treatment of negative eigenvalues are used again
     bootstraps
@@ -98,7 +99,13 @@ def alpha_interval(
             f"ranks: a fit up to rank {fit.ranks[1]} needs all {splits.stimuli} stimuli and leaves none to resample; "
             f"end the ranks at {splits.stimuli - 2} or lower"
         )
-    parts = [generator.choice(splits.stimuli, kept, replace=False) for _ in range(bootstraps)]
+    groups = _groups(responses, splits.stimuli)
+    kept_groups = math.ceil(len(groups) * kept / splits.stimuli)
+    if kept_groups >= len(groups):
+        raise InputError(
+            f"responses: {len(groups)} groups of stimuli leave none to resample; an interval needs more, or end the ranks of the fit earlier"
+        )
+    parts = [np.concatenate([groups[number] for number in generator.choice(len(groups), kept_groups, replace=False)]) for _ in range(bootstraps)]
     # Division by division, so that one set of products at a time is held and serves all resamplings.
     spectra: list[list[np.ndarray]] = [[] for _ in parts]
     for number in range(shuffles):
@@ -106,8 +113,16 @@ def alpha_interval(
         for spectrum, part in zip(spectra, track(parts, f"interval of alpha, division {number + 1}/{shuffles}"), strict=True):
             spectrum.append(split.spectrum(part))
     alphas = [_alpha(spectrum, fit) for spectrum in spectra]
-    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(kept / (splits.stimuli - kept)) * float(np.std(alphas, ddof=1))
+    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(kept_groups / (len(groups) - kept_groups)) * float(np.std(alphas, ddof=1))
     return fit.alpha - half, fit.alpha + half
+
+
+def _groups(responses: xr.DataArray | np.ndarray, stimuli: int) -> list[np.ndarray]:
+    """The stimuli of each independent group; each stimulus is its own where nothing else is said."""
+    if not isinstance(responses, xr.DataArray) or "group" not in responses.coords:
+        return list(np.arange(stimuli)[:, None])
+    _, members = np.unique(responses["group"].values, return_inverse=True)
+    return [np.flatnonzero(members == number) for number in range(members.max() + 1)]
 
 
 def _alpha(spectra: list[np.ndarray], fit: PowerLawFit) -> float:

@@ -23,6 +23,7 @@ def calibrate(
     stimuli: int = 2000,
     units: int = 1000,
     repeats: int = 2,
+    population: int | None = None,
     noise_to_signal: float = 1.0,
     ranks: tuple[int, int] = (11, 500),
     simulations: int = 3,
@@ -41,6 +42,9 @@ def calibrate(
         covariance of the noise: ``"signal"`` (that of the signal), ``"white"`` (the identity), or ``"none"``
     stimuli, units, repeats
         size of each simulated set of responses
+    population
+        units of the population that the exponent is planted in and ``units`` are recorded from, at random; None: all are recorded. A recording of few
+        units has a flatter spectrum than its population
     noise_to_signal
         single-trial noise variance over signal variance, each summed over units
     ranks
@@ -59,14 +63,19 @@ def calibrate(
     >>> list(table["estimator"]), bool(table["bias"][1] < table["bias"][0])
     (['cvpca', 'pca'], True)
     """
+    population = units if population is None else population
+    if population < units:
+        raise InputError(f"population: {population} is fewer than the {units} units recorded from it; give at least as many, or None")
     cells = [(alpha, noise, simulation) for alpha in alphas for noise in noises for simulation in range(simulations)]
     rows = []
     for alpha, noise, simulation in track(cells, "planted exponents"):
         generator = np.random.default_rng(derive_seed(seed, "calibrate", alpha, noise, simulation))
         strength = 0.0 if noise == "none" else noise_to_signal
-        planted = power_law_responses(
-            stimuli=stimuli, units=units, repeats=repeats, alpha=alpha, noise=noise, noise_to_signal=strength, generator=generator
+        everyone = power_law_responses(
+            stimuli=stimuli, units=population, repeats=repeats, alpha=alpha, noise=noise, noise_to_signal=strength, generator=generator
         ).responses
+        # Directions are random in the population, so that its first units are a random sample.
+        planted = everyone[..., :units]
         for estimator, spectrum in (("cvpca", cvpca(planted, shuffles=shuffles, generator=generator)), ("pca", pca_spectrum(planted))):
             estimate = fit_power_law(spectrum, ranks).alpha
             rows.append((float(alpha), noise, simulation, estimator, estimate, estimate - alpha))

@@ -8,7 +8,7 @@ import xarray as xr
 from yuragi.errors import InputError
 from yuragi.spontaneous.lagged import LaggedFit, fit_lags
 from yuragi.spontaneous.recordings import checked_recording, sampling_interval_of
-from yuragi.spontaneous.reduction import leading_components
+from yuragi.spontaneous.reduction import PrincipalComponents, leading_components
 from yuragi.spontaneous.var_model import VARFit
 
 
@@ -33,8 +33,8 @@ def fit_var(recording: xr.DataArray, order: str | int = "bic", max_order: int = 
         the highest order tried by "bic"
     components
         None fits all units; a number fits that many leading principal components (of the covariance, not of the correlation). "auto" fits all
-        units when T ≥ 10 N p, that is with at least 10 frames for each coefficient of an equation (p the highest order tried); otherwise the
-        leading T // (10 p) components, or fewer if fewer explain 95 % of the variance. A fixed low order therefore keeps more components
+        units when T ≥ 10 N p, that is with at least 10 frames for each coefficient of an equation; otherwise the leading T // (10 p) components,
+        or fewer if fewer explain 95 % of the variance. p is ``max_order`` while "bic" chooses, and the chosen order in the fit itself
 
     An `InputError` tells missing values, constant units, gaps in time, a recording too short for the order, a singular covariance.
 
@@ -51,22 +51,16 @@ def fit_var(recording: xr.DataArray, order: str | int = "bic", max_order: int = 
     """
     highest = _highest_order(order, max_order)
     recording = checked_recording(recording)
-    kept = leading_components(recording, components, highest)
     mean = recording.mean("time")
-    if kept is None:
-        variable, values, labels = "unit", recording.values, recording["unit"].values
-    else:
-        variable, labels = "component", kept.loadings["component"].values
-        values = (recording.values - mean.values) @ kept.loadings.values.T
-    names = [f"{variable} {label}" for label in labels]
-    _check_length(values, highest, variable)
-    fit = fit_lags(values, highest, names)
+    fit, kept, labels = _fitted(recording, mean, components, highest)
     criterion = bic(fit)
-    if order == "bic":
-        chosen = int(criterion["order"].values[criterion.values.argmin()])
-        fit = fit if chosen == highest else fit_lags(values, chosen, names)
-    else:
-        chosen, criterion = highest, criterion[-1:]
+    chosen = highest
+    if order != "bic":
+        criterion = criterion[-1:]
+    elif (chosen := int(criterion["order"].values[criterion.values.argmin()])) < highest:
+        # Fewer lags leave frames for more components.
+        fit, kept, labels = _fitted(recording, mean, components, chosen)
+    variable = "unit" if kept is None else "component"
     second = f"other_{variable}"
     labelled = {variable: labels, second: labels}
     return VARFit(
@@ -78,8 +72,22 @@ def fit_var(recording: xr.DataArray, order: str | int = "bic", max_order: int = 
         loadings=None if kept is None else kept.loadings,
         explained_variance=1.0 if kept is None else float(kept.shares.sum()),
         sampling_interval=sampling_interval_of(recording),
-        n_frames=len(values),
+        n_frames=recording.sizes["time"],
     )
+
+
+def _fitted(
+    recording: xr.DataArray, mean: xr.DataArray, components: str | int | None, order: int
+) -> tuple[LaggedFit, PrincipalComponents | None, np.ndarray]:
+    """The fits of all orders up to ``order``, the components that they are made on (None: the units themselves), and the variables' labels."""
+    kept = leading_components(recording, components, order)
+    if kept is None:
+        variable, values, labels = "unit", recording.values, recording["unit"].values
+    else:
+        variable, labels = "component", kept.loadings["component"].values
+        values = (recording.values - mean.values) @ kept.loadings.values.T
+    _check_length(values, order, variable)
+    return fit_lags(values, order, [f"{variable} {label}" for label in labels]), kept, labels
 
 
 def bic(fit: LaggedFit) -> xr.DataArray:

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "build": ["build_network"],
         "standard": ["train", "remove_checkpoint"],
         "accuracy": ["accuracy"],
+        "readout": ["noise_at_readout"],
         "checkpoint": ["save_network", "load_network", "read_spec"],
         "spectra": ["layer_spectrum"],
         "devices": ["resolve_device"],

@@ -45,6 +45,7 @@ def train(
     scratch: str | os.PathLike[str] | None = None,
     key: str = "training",
     device: str = "cpu",
+    chunk: int = 2048,
     description: str = "training, epochs",
 ) -> pd.DataFrame:
     """Train a network in place: minimise the cross-entropy plus the penalty, and return the history.
@@ -74,6 +75,8 @@ def train(
         None: no checkpoints. `remove_checkpoint` removes them
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``
+    chunk
+        most images that go through the network at once where activity and accuracy are measured; mini-batches have ``settings.batch``
     description
         what the progress line says
 
@@ -100,16 +103,16 @@ def train(
     with deterministic():
         network.eval()
         if network.stochastic:
-            network.calibrate(data.images)
+            network.calibrate(data.images, batch=chunk)
         history = load_progress(path, digest, network, optimiser) if path is not None else []
         saved = time.monotonic()
         for epoch in track(range(len(history) + 1, settings.epochs + 1), description):
-            row = _one_epoch(network, data, settings, optimiser, penalty, target, seed, epoch)
+            row = _one_epoch(network, data, settings, optimiser, penalty, target, seed, epoch, chunk)
             if network.stochastic:
-                network.calibrate(data.images)
+                network.calibrate(data.images, batch=chunk)
             if held_out is not None:
                 generator = seeded_generator(derive_seed(seed, "held-out", epoch), where)
-                row["held_out_accuracy"] = accuracy(network, held_out.images, held_out.labels, generator)
+                row["held_out_accuracy"] = accuracy(network, held_out.images, held_out.labels, generator, chunk=chunk)
             history.append(row)
             if path is not None and (epoch == settings.epochs or time.monotonic() - saved >= CHECKPOINT_SECONDS):
                 save_progress(path, digest, history, network, optimiser)
@@ -158,13 +161,14 @@ def _one_epoch(
     target: BrainTarget | None,
     seed: int,
     epoch: int,
+    chunk: int,
 ) -> dict[str, int | float]:
     """Take the optimiser's steps of one epoch and return its row of the history."""
     count, device = len(data.images), data.images.device
     noise = seeded_generator(derive_seed(seed, "noise", epoch), device)
     # On the processor, so that every device meets the images in the same order.
     order = torch.randperm(count, generator=seeded_generator(derive_seed(seed, "order", epoch))).to(device)
-    state = penalty.prepare(network, data.images, target) if penalty is not None else None
+    state = penalty.prepare(network, data.images, target, chunk=chunk) if penalty is not None else None
     batches = order.tensor_split(ceil(count / settings.batch))
     # Sums stay on the device until the epoch's end: reading one waits for all that was queued before it.
     losses, penalties, correct = (torch.zeros(len(batches), device=device) for _ in range(3))
