@@ -5,14 +5,17 @@ CONFIG ?= config/demo.yaml
 CORES ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
-RUN_NAME = $(shell sed -n 's/^name: *//p' $(CONFIG))
+# A lock of the kernel ends with the process that holds it, also when that is killed; Snakemake's own would have to be removed by hand.
+LOCKED := $(if $(shell command -v flock),flock --nonblock --conflict-exit-code 75 .yuragi.lock)
+SNAKEMAKE := $(LOCKED) $(VENV)/bin/snakemake $(if $(LOCKED),--nolock) --cores $(CORES) --configfile $(CONFIG)
 
 .PHONY: run test lint bench manual docs lock environment
 
 run: $(READY)
-	$(VENV)/bin/snakemake --cores $(CORES) --configfile $(CONFIG)
-	$(VENV)/bin/snakemake --cores $(CORES) --configfile $(CONFIG) --report results/$(RUN_NAME)/report.html --quiet all
-	@echo "The report: results/$(RUN_NAME)/report.html"
+	@test -f $(CONFIG) || { echo "CONFIG=$(CONFIG): no such file; choose one of: $(wildcard config/*.yaml)" >&2; exit 2; }
+	$(SNAKEMAKE) || { status=$$?; [ $$status != 75 ] || echo "another run is going on in this folder; wait for it" >&2; exit $$status; }
+	@report=results/$$($(VENV)/bin/yuragi config --name $(CONFIG))/report.html; \
+	$(SNAKEMAKE) --report $$report --quiet all && echo "The report: $$report"
 
 test: $(READY)
 	$(VENV)/bin/python -m pytest --numprocesses $(CORES) --dist worksteal
@@ -40,13 +43,13 @@ $(READY): envs/lock.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "yuragi needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --requirement envs/lock.txt
-	$(VENV)/bin/python -m pip install --quiet --no-deps --editable .
+	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Resolve the ranges of pyproject.toml anew, in an environment of its own, and pin what comes out.
 lock:
 	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet 'torch==2.13.*' --editable '.[workflow,test,lint,docs]'
+	.venv-lock/bin/python -m pip install --quiet 'torch==2.13.*' --editable '.[workflow,build,test,lint,docs]'
 	{ sed -n '/^#/p' envs/lock.txt; .venv-lock/bin/python -m pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\).*/\1/'; } > envs/lock.new
 	mv envs/lock.new envs/lock.txt
 	rm -r .venv-lock

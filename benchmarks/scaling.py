@@ -2,12 +2,13 @@
 
     python benchmarks/scaling.py
 
-writes `results/reference/scaling.csv` and the table in `docs/scaling.md`. One core; about two minutes.
+writes `results/reference/scaling.csv` and the table in `docs/scaling.md`. One core; about five minutes.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import resource
@@ -28,8 +29,8 @@ TABLE = ROOT / "results" / "reference" / "scaling.csv"
 PAGE = ROOT / "docs" / "scaling.md"
 START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
-QUIET = 2.0
-"""Seconds below which a step is measured again, up to three times; the shortest counts."""
+PROCESSES = 3
+"""How many processes measure each size: the shortest time counts, the median of memory, and its range is what memory fluctuates by."""
 BUSY = 3.0
 """Load of the machine above which the page warns of its own numbers."""
 
@@ -92,15 +93,15 @@ def constrained_epoch(images: int) -> Work:
     return _epoch(images, constrained=True)
 
 
-def attack(images: int, epsilons: int, draws: int) -> Work:
-    """PGD of five steps on the perceptron with spontaneous noise."""
+def attack(images: int, epsilons: int, draws: int, steps: int) -> Work:
+    """PGD on the perceptron with spontaneous noise."""
     import torch
 
     from yuragi.attacks.pgd import PGD
 
     network, pixels, labels = _network(noisy=True), *_images(images)
     network.calibrate(pixels[:100])
-    chosen = PGD(steps=5, draws=draws)
+    chosen = PGD(steps=steps, draws=draws)
 
     def work() -> None:
         for eps in np.linspace(0.05, 0.2, epsilons):
@@ -117,12 +118,13 @@ TASKS = {
     "autoregression, frames": Task(autoregression, {"units": 200}, "frames", (20000, 40000, 80000)),
     "training epoch, images": Task(plain_epoch, {}, "images", (10000, 20000, 40000)),
     "training epoch with penalty and noise, images": Task(constrained_epoch, {}, "images", (5000, 10000, 20000)),
-    "PGD, images": Task(attack, {"epsilons": 1, "draws": 8}, "images", (500, 1000, 2000)),
-    "PGD, epsilons": Task(attack, {"images": 300, "draws": 8}, "epsilons", (2, 4, 8)),
-    "PGD, draws": Task(attack, {"images": 300, "epsilons": 1}, "draws", (16, 32, 64)),
+    "PGD, images": Task(attack, {"epsilons": 1, "draws": 8, "steps": 5}, "images", (500, 1000, 2000)),
+    "PGD, epsilons": Task(attack, {"images": 300, "draws": 8, "steps": 5}, "epsilons", (2, 4, 8)),
+    "PGD, draws": Task(attack, {"images": 300, "epsilons": 1, "steps": 5}, "draws", (16, 32, 64)),
+    "PGD, steps": Task(attack, {"images": 300, "epsilons": 1, "draws": 8}, "steps", (10, 20, 40)),
 }
 
-SMALL = {"units": 20, "stimuli": 100, "bootstraps": 2, "frames": 1000, "images": 100, "epsilons": 1, "draws": 2}
+SMALL = {"units": 20, "stimuli": 100, "bootstraps": 2, "frames": 1000, "images": 100, "epsilons": 1, "draws": 2, "steps": 2}
 """Sizes of the first, unmeasured run: libraries load on first use, and neither their time nor their memory grows with the data."""
 
 
@@ -130,12 +132,11 @@ def main() -> None:
     """Measure everything, write the table and the page."""
     load = os.getloadavg()[0]
     rows = []
-    total = sum(len(task.sizes) for task in TASKS.values())
-    for name, task in TASKS.items():
-        for size in task.sizes:
-            found = _measure_apart(name, size)
-            rows.append({"step": name, "varies": task.vary, "size": size, **found})
-            print(f"{len(rows):>2}/{total}  {name} = {size}: {found['seconds']:.2f} s, {found['memory_mb']:.0f} MB", file=sys.stderr, flush=True)
+    runs = [(name, task, size) for name, task in TASKS.items() for size in task.sizes for _ in range(PROCESSES)]
+    for name, task, size in runs:
+        found = _measure_apart(name, size)
+        rows.append({"step": name, "varies": task.vary, "size": size, **found})
+        print(f"{len(rows):>3}/{len(runs)}  {name} = {size}: {found['seconds']:.2f} s, {found['memory_mb']:.0f} MB", file=sys.stderr, flush=True)
     table = pd.DataFrame(rows)
     write_table(table, TABLE)
     text = markdown(table)
@@ -153,18 +154,37 @@ def exponent(sizes: np.ndarray, values: np.ndarray) -> float:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A row a step: sizes, seconds and megabytes at each, and the growth of time."""
-    lines = ["| step | sizes | seconds | memory, MB | time grows as |", "|---|---|---|---|---|"]
+    """A row a step: sizes, the shortest seconds and the median megabytes at each, and how both grow.
+
+    table
+        a row a process: step, varies, size, seconds, memory_mb
+    """
+    lines = ["| step | sizes | seconds | time grows as | memory, MB | memory grows as |", "|---|---|---|---|---|---|"]
     for step, rows in table.groupby("step", sort=False):
+        by_size = rows.groupby("size")
+        seconds, memory = by_size["seconds"].min(), by_size["memory_mb"].median()
+        fluctuation = (by_size["memory_mb"].max() - by_size["memory_mb"].min()).max()
+        held, memory_exponent = _memory(memory, fluctuation)
         varies = rows["varies"].iloc[0]
         cells = (
-            " / ".join(f"{size:,}" for size in rows["size"]),
-            " / ".join(f"{seconds:.2f}" for seconds in rows["seconds"]),
-            " / ".join(f"{memory:.0f}" for memory in rows["memory_mb"]),
-            f"{varies}^{exponent(rows['size'].to_numpy(), rows['seconds'].to_numpy()):.1f}",
+            " / ".join(f"{size:,}" for size in seconds.index),
+            " / ".join(f"{value:.2f}" for value in seconds),
+            f"{varies}^{exponent(seconds.index.to_numpy(), seconds.to_numpy()):.1f}",
+            held,
+            "-" if memory_exponent is None else f"{varies}^{memory_exponent:.1f}",
         )
         lines.append(f"| {step} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _memory(memory: pd.Series, fluctuation: float) -> tuple[str, float | None]:
+    """Megabytes by size as far as they exceed what differs between processes, and the exponent of their growth where they grow by more than that."""
+    if memory.iloc[-1] - memory.iloc[0] <= fluctuation:
+        level = memory.median()
+        return (f"{level:.0f}" if level > fluctuation else "-"), None
+    seen = memory[memory > fluctuation]
+    cells = [f"{value:.0f}" if value > fluctuation else f"≤ {math.ceil(fluctuation)}" for value in memory]
+    return " / ".join(cells), exponent(seen.index.to_numpy(), seen.to_numpy()) if len(seen) > 1 else None
 
 
 def machine() -> str:
@@ -182,12 +202,9 @@ def measure(name: str, size: int) -> dict[str, float]:
     task.prepare(**{key: SMALL[key] for key in (*task.fixed, task.vary)})()
     work = task.prepare(**task.fixed, **{task.vary: size})
     before = _peak_mb()
-    seconds: list[float] = []
-    while not seconds or (sum(seconds) < QUIET and len(seconds) < 3):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return {"seconds": min(seconds), "memory_mb": _peak_mb() - before}
+    start = time.perf_counter()
+    work()
+    return {"seconds": time.perf_counter() - start, "memory_mb": _peak_mb() - before}
 
 
 def _measure_apart(name: str, size: int) -> dict[str, float]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import difflib
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from yuragi import __version__
 from yuragi.errors import InputError
@@ -33,10 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
-        print(
-            f"yuragi: {error.filename or 'a file'}: {error.strerror or error}; free space or mend permissions, then run the same again",
-            file=sys.stderr,
-        )
+        told = error.strerror or " ".join(str(error).split())
+        print(f"yuragi: {error.filename or 'a file'}: {told}; free space or mend permissions, then run the same again", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("yuragi: interrupted; nothing half-written is left, run the same command to go on", file=sys.stderr)
@@ -58,23 +58,73 @@ def _overview() -> str:
 
 def _run(chosen: Job, arguments: list[str]) -> int:
     parameters = list(chosen.parameters())
-    given = vars(_parser(chosen, parameters).parse_args(arguments))
+    given = _parsed(_parser(chosen, parameters), arguments)
     values: dict[str, Any] = {}
     if chosen.spec_class is not None:
         values["spec"] = _specification(chosen, given)
-    for parameter in parameters:
-        value = given[parameter.name]
-        if parameter.role == "input":
-            _check_exists(value)
-        values[parameter.name] = value
-    chosen.module.run(**values)
-    _write_specification(chosen, values, parameters)
+    values |= {parameter.name: given[parameter.name] for parameter in parameters}
+    inputs, outputs = (_paths(values, parameters, role) for role in ("input", "output"))
+    for path in inputs:
+        if not path.exists():
+            raise InputError(f"{path}: no such file; run the step that makes it, or check the name")
+    for path in outputs:
+        _check_writable(path)
+    try:
+        chosen.module.run(**values)
+    except InputError as error:
+        raise _with_file(error, inputs, outputs) from error
+    if chosen.spec_class is not None and outputs:
+        _write_specification(chosen, values["spec"], inputs, outputs[0])
     return 0
 
 
-def _parser(chosen: Job, parameters: list[Parameter]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"yuragi {chosen.name}", description=chosen.module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def _paths(values: dict[str, Any], parameters: list[Parameter], role: str) -> list[Path]:
+    """The files that a job reads or writes, in the order of its arguments."""
+    given = [values[parameter.name] for parameter in parameters if parameter.role == role]
+    return [path for value in given for path in (value if isinstance(value, list) else [value]) if path is not None]
+
+
+def _check_writable(path: Path) -> None:
+    """Refuse an output that cannot be written before the work for it is done."""
+    if path.is_dir():
+        raise InputError(f"{path}: it is a folder; name a file")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise InputError(f"{path}: cannot be written, since {folder} is no folder; name another place")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written in {folder}; mend its permissions or name another place")
+
+
+def _with_file(error: InputError, inputs: list[Path], outputs: list[Path]) -> InputError:
+    """The error of a job, with its first file in front where it names none and no argument of the command line."""
+    told = str(error)
+    files = inputs or outputs
+    named = told.startswith("--") or any(str(path) in told for path in (*inputs, *outputs))
+    return error if named or not files else InputError(f"{files[0]}: {told}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are errors of one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; {self.prog} --help tells the arguments")
+
+
+def _parsed(parser: _Parser, arguments: list[str]) -> dict[str, Any]:
+    given, left = parser.parse_known_args(arguments)
+    if left:
+        wrong = next((word for word in left if word.startswith("-")), left[0])
+        options = [name for action in parser._actions for name in action.option_strings]
+        close = difflib.get_close_matches(wrong.split("=", 1)[0], options, n=1)
+        guess = f" did you mean '{close[0]}'?" if close else ""
+        raise InputError(f"{wrong}: this argument does not exist;{guess} {parser.prog} --help tells those that do")
+    return vars(given)
+
+
+def _parser(chosen: Job, parameters: list[Parameter]) -> _Parser:
+    # Abbreviations would let a misspelt option pass as another.
+    parser = _Parser(
+        prog=f"yuragi {chosen.name}", description=chosen.module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     meaning = {"input": "file that is read", "output": "file that is written", "setting": "setting that does not change the result"}
     for parameter in parameters:
@@ -108,47 +158,42 @@ def _option(name: str) -> str:
 def _specification(chosen: Job, given: dict[str, Any]) -> Any:
     import yaml
 
-    from yuragi.settings import validate
+    from yuragi.settings import described, validate
 
     text = given["spec"]
+    remedy = "give an object such as '{\"seed\": 1}' or @FILE"
     try:
         values = json.loads(Path(text[1:]).read_text() if text.startswith("@") else text)
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(f"--spec {text[:60]}: cannot be read as JSON ({error}); give an object such as '{{\"seed\": 1}}' or @FILE") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"--spec {text[:60]}: cannot be read as JSON ({error}); {remedy}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"--spec {text[:60]}: it is {described(values)}; {remedy}")
     for key, value in given.items():
         if key.startswith("spec.") and value is not None:
-            values[key.removeprefix("spec.")] = yaml.safe_load(value)
+            name = key.removeprefix("spec.")
+            try:
+                values[name] = yaml.safe_load(value)
+            except (ValueError, yaml.YAMLError) as error:
+                told = " ".join(str(error).split())
+                raise InputError(
+                    f"{_option(name)} {value[:60]}: cannot be read as YAML ({told}); give for instance 3, true or '[11, 500]'"
+                ) from error
     assert chosen.spec_class is not None
     return validate(chosen.spec_class, values, "--spec")
 
 
-def _check_exists(value: Path | list[Path] | None) -> None:
-    for path in value if isinstance(value, list) else [value]:
-        if path is not None and not path.exists():
-            raise InputError(f"{path}: no such file; run the step that makes it, or check the name")
-
-
-def _write_specification(chosen: Job, values: dict[str, Any], parameters: list[Parameter]) -> None:
+def _write_specification(chosen: Job, spec: Any, inputs: list[Path], output: Path) -> None:
     """The resolved specification lies beside the first output: what was computed, from what, by which code."""
     from yuragi.files import sha256_of, write_json
 
-    outputs = [values[parameter.name] for parameter in parameters if parameter.role == "output" and values[parameter.name]]
-    if not outputs or chosen.spec_class is None:
-        return
-    inputs: dict[str, str] = {}
-    for parameter in parameters:
-        if parameter.role == "input":
-            value = values[parameter.name]
-            inputs |= {str(path): sha256_of(path) for path in (value if isinstance(value, list) else [value]) if path and path.is_file()}
-    spec = values["spec"]
     record = {
         "job": chosen.name,
         "yuragi": __version__,
         "code": chosen.digest(spec),
         "spec": spec.canonical(),
-        "inputs": inputs,
+        "inputs": {str(path): sha256_of(path) for path in inputs if path.is_file()},
     }
-    write_json(record, outputs[0].with_suffix(".spec.json"))
+    write_json(record, output.with_name(f"{output.name}.spec.json"))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,22 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from yuragi.errors import InputError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 """A name in the configuration: it becomes part of file names."""
 
-RankRange = Annotated[tuple[int, int], Field(description="first and last rank of the fit, 1-based and inclusive")]
+
+def _in_order(ranks: tuple[int, int]) -> tuple[int, int]:
+    first, last = ranks
+    if first < 1 or last < first + 2:
+        raise ValueError(f"[{first}, {last}] is no range to fit: it needs 1 <= first and at least three ranks")
+    return ranks
+
+
+RankRange = Annotated[tuple[int, int], AfterValidator(_in_order), Field(description="first and last rank of the fit, 1-based and inclusive")]
 
 
 class Settings(BaseModel):
@@ -37,6 +45,16 @@ def validate(model: type[BaseModel], values: object, where: str) -> Any:
         return model.model_validate(values)
     except ValidationError as error:
         raise InputError(f"{where}: {explain(error, model, values)}") from None
+
+
+def described(value: object) -> str:
+    """What a value is, in words: what stands where keys with values are expected.
+
+    >>> described([1, 2]), described("demo"), described(None)
+    ('a list', 'a text', 'nothing')
+    """
+    kinds = {list: "a list", tuple: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
+    return kinds.get(type(value), f"a {type(value).__name__}")
 
 
 def explain(error: ValidationError, model: type[BaseModel], values: object = None) -> str:
@@ -71,6 +89,8 @@ def _message(fault: Any, place: str, model: type[BaseModel]) -> str:
         told = str(context.get("error", fault["msg"]))
         # A check of the whole file names its keys itself.
         return f"{place}: {told}" if fault["loc"] else told
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{place} = {_short(value)}: it is {described(value)}, but keys with values are expected"
     if kind == "string_pattern_mismatch":
         return f"{place} = {value!r}: a name has lower-case letters, digits and underscores and begins with a letter"
     return f"{place} = {_short(value)}: {fault['msg'][0].lower()}{fault['msg'][1:]}"

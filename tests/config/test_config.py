@@ -54,10 +54,74 @@ BAD = {
     "missing kind": ("recordings.rest", {}, ["recordings.rest", "kind"]),
     "missing section": ("experiments.digits.images", KeyError, ["experiments.digits.images", "missing"]),
     "ranks too long": ("spectra.ranks", [5, 300], ["spectra.ranks = [5, 300]", "simulated_v1", "100 ranks", "lower"]),
+    "ranks beyond the stimuli": (
+        "recordings.simulated_v1.stimuli",
+        81,
+        ["spectra.ranks = [5, 80]", "simulated_v1", "81 stimuli", "rank 79", "spectra.overrides.simulated_v1.ranks"],
+    ),
+    "ranks of one recording too long": (
+        "spectra.overrides",
+        {"simulated_v1": {"ranks": [5, 101]}},
+        ["spectra.overrides.simulated_v1.ranks = [5, 101]", "100 ranks", "lower"],
+    ),
     "ranks reversed": ("spectra.ranks", [80, 5], ["spectra.ranks", "[80, 5]"]),
-    "one repeat": ("recordings.simulated_v1.repeats", 1, ["recordings.simulated_v1", "one repeat only", "two or more"]),
-    "order above the run": ("spontaneous.max_order", 400, ["order 400", "rest", "250 frames", "lower"]),
-    "epsilon above the pixels": ("experiments.digits.epsilons", [0, 8], ["experiments.digits.epsilons.1 = 8", "less than or equal to 1"]),
+    "one repeat": ("recordings.simulated_v1.repeats", 1, ["recordings.simulated_v1", "one repeat only", "two or more", "choose data with repeats"]),
+    "order above the run": ("spontaneous.max_order", 400, ["spontaneous.max_order = 400", "rest", "4000 frames", "250 frames", "lower"]),
+    "order too high for chosen components": (
+        "spontaneous.max_order",
+        26,
+        ["spontaneous.max_order = 26", "rest", "260 frames", "250 frames", "lower"],
+    ),
+    "order too high for all units": (
+        "spontaneous",
+        {"components": None, "order": 8},
+        ["spontaneous.order = 8", "rest", "261 frames with 28 variables", "250 frames", "components"],
+    ),
+    "order of one recording too high": ("spontaneous.overrides", {"rest": {"max_order": 26}}, ["spontaneous.overrides.rest.max_order = 26", "lower"]),
+    "components above the units": ("spontaneous.components", 29, ["spontaneous.components = 29", "rest", "28 units", "lower", "'auto'"]),
+    "calibrated ranks reversed": ("calibration", {"ranks": [60, 5]}, ["calibration.ranks", "[60, 5]", "three ranks"]),
+    "two calibrated ranks": ("calibration", {"ranks": [5, 6]}, ["calibration.ranks", "[5, 6]", "three ranks"]),
+    "calibrated ranks beyond the units": (
+        "calibration",
+        {"ranks": [5, 81], "units": 80},
+        ["calibration: ranks = [5, 81]", "80 units", "up to 80", "lower"],
+    ),
+    "calibrated ranks beyond the stimuli": (
+        "calibration",
+        {"ranks": [5, 99], "stimuli": 100},
+        ["calibration: ranks = [5, 99]", "100 stimuli", "up to 98", "lower"],
+    ),
+    "a population below its sample": ("calibration", {"population": 10}, ["calibration: population = 10", "1000 units"]),
+    "more test images than there are": (
+        "experiments.digits.test_images",
+        451,
+        ["experiments.digits.test_images = 451", "450 images", "'test'", "lower"],
+    ),
+    "a batch above the training images": (
+        "experiments.digits.training.batch",
+        1348,
+        ["experiments.digits.training.batch = 1348", "1347 images", "'train'", "lower"],
+    ),
+    "an attack called worst": ("attacks.worst", {"kind": "fgsm"}, ["attacks", "worst", "give this attack another"]),
+    "anchor beyond the layer": (
+        "arms.both.penalty.anchor",
+        50,
+        ["arms.both.penalty.anchor = 50", "50 units of hidden1", "experiments.digits", "lower"],
+    ),
+    "last rank beyond the layer": (
+        "arms.both.penalty.last_rank",
+        51,
+        ["arms.both.penalty.last_rank = 51", "hidden1", "experiments.digits.network", "50 units", "lower"],
+    ),
+    "a target of nothing": ("target", {}, ["target", "no stages", "give one"]),
+    "a stage called spontaneous": ("target.stages", {"spontaneous": "simulated_v1"}, ["target.stages.spontaneous", "rename"]),
+    "no file of the target": ("target", {"file": "mine.nc"}, ["target.file = 'mine.nc'", "no such file", "mend the path"]),
+    "epsilon above the pixels": (
+        "experiments.digits.epsilons",
+        [0, 8],
+        ["experiments.digits.epsilons.1: eps = 8", "8 of 255 grey levels are 0.031373"],
+    ),
+    "epsilon below zero": ("experiments.digits.epsilons", [0, -0.1], ["experiments.digits.epsilons.1: eps = -0.1", "outside [0, 1]"]),
     "epsilon twice": ("experiments.digits.epsilons", [0.1, 0.1], ["experiments.digits.epsilons", "twice"]),
     "epsilon in the attack": ("attacks.pgd.eps", 0.1, ["attacks", "pgd.eps", "experiments.<name>.epsilons"]),
     "unknown stage": ("arms.both.penalty.layers", {"hidden1": "v2"}, ["arms.both.penalty.layers.hidden1", "'v2'", "v1"]),
@@ -88,9 +152,88 @@ def test_bad_input_is_one_clear_line(key: str, value: Any, expected: list[str]) 
         assert part in message
 
 
+FITTING = {
+    "ranks up to the units": ("spectra.ranks", [5, 100]),
+    "ranks up to the stimuli": ("recordings.simulated_v1.stimuli", 82),
+    "the highest order for chosen components": ("spontaneous.max_order", 25),
+    "the highest order for all units": ("spontaneous", {"components": None, "order": 7}),
+    "all test images": ("experiments.digits.test_images", 450),
+    "one batch": ("experiments.digits.training.batch", 1347),
+    "the last anchor": ("arms.both.penalty.anchor", 49),
+    "the last rank": ("arms.both.penalty.last_rank", 50),
+    "the largest calibrated ranks": ("calibration", {"ranks": [5, 80], "units": 80, "stimuli": 82}),
+    "the whole range of pixels": ("experiments.digits.epsilons", [0, 1]),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), FITTING.values(), ids=FITTING)
+def test_what_just_fits_is_taken(key: str, value: Any) -> None:
+    read_config(_changed(key, value))
+
+
+def test_the_checks_know_what_they_do_not_import() -> None:
+    from yuragi.config import checks
+    from yuragi.robustness.evaluate import WORST
+    from yuragi.spontaneous.reduction import FRAMES_PER_COEFFICIENT
+
+    assert checks.FRAMES_PER_COEFFICIENT == FRAMES_PER_COEFFICIENT
+    with pytest.raises(InputError, match="results call the strongest"):
+        read_config(_changed(f"attacks.{WORST}", {"kind": "fgsm"}))
+
+
+def _target_by_hand(folder: Path, **contents: Any) -> str:
+    from yuragi.targets import BrainTarget
+
+    path = folder / "mine.nc"
+    BrainTarget(**contents).write(path)
+    return str(path)
+
+
+def test_a_target_written_by_hand_is_checked_against_the_arms(tmp_path: Path) -> None:
+    import numpy as np
+
+    from yuragi.targets import SpontaneousModel, Stage
+
+    model = SpontaneousModel.from_autoregression(np.diag([0.9, 0.5])[None], np.eye(2))
+    stages = {"v1": Stage(1.04)}
+    complete = {"stages": stages, "spontaneous": model, "variance_ratio": 0.3}
+    read_config(_changed("target", {"file": _target_by_hand(tmp_path, **complete)}))
+    lacking = {
+        "stages": ({"stages": {"v2": Stage(1.0)}}, ["arms.both.penalty.layers.hidden1", "'v1'", "v2"]),
+        "spontaneous": ({"spontaneous": None}, ["arms.both.noise", "a spontaneous model", "mine.nc", "holds none", "add it"]),
+        "variance_ratio": ({"variance_ratio": None}, ["arms.both.noise.relative_variance", "variance_ratio", "mine.nc", "holds none", "a number"]),
+    }
+    for change, expected in lacking.values():
+        with pytest.raises(InputError) as caught:
+            read_config(_changed("target", {"file": _target_by_hand(tmp_path, **(complete | change))}))
+        assert all(part in str(caught.value) for part in expected), caught.value
+        assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_target_is_told(tmp_path: Path) -> None:
+    import xarray as xr
+
+    path = tmp_path / "mine.nc"
+    path.write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"target.file = '.*mine.nc': cannot be read as NetCDF"):
+        read_config(_changed("target", {"file": str(path)}))
+    path.unlink()
+    xr.Dataset({"alpha": ("stage", ["steep"])}, coords={"stage": ["v1"]}).to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(InputError, match=r"target.file = '.*mine.nc': "):
+        read_config(_changed("target", {"file": str(path)}))
+
+
+@pytest.mark.parametrize(("text", "told"), [("[name, demo]", "a list"), ("demo", "a text"), ("3", "a number"), ("true", "true or false")])
+def test_what_is_no_configuration_is_named(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(InputError, match=f"mine.yaml: it is {told}, but keys with values are expected"):
+        read_config_file(tmp_path / "mine.yaml")
+
+
 def test_an_empty_file_and_broken_yaml_are_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="it is empty"):
-        read_config({}, "mine.yaml")
+    for nothing in ({}, None):
+        with pytest.raises(InputError, match="it is empty"):
+            read_config(nothing, "mine.yaml")
     (tmp_path / "broken.yaml").write_text("name: [demo")
     with pytest.raises(InputError, match=r"broken.yaml: cannot be read as YAML") as caught:
         read_config_file(tmp_path / "broken.yaml")

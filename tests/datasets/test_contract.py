@@ -67,7 +67,9 @@ def test_computed_and_embedded_data_are_labelled(chosen: type[Dataset], tmp_path
         assert {"units", "source", "licence", "citation", "sha256"} <= set(attributes)
     assert array.dtype.kind == "f"
     axes = {"repeats": "repeat", "stimuli": "stimulus", "units": "unit", "frames": "time"}
-    assert {axes[key]: size for key, size in chosen().sizes().items()}.items() <= dict(array.sizes).items()
+    parts = {part: int((data["split"] == part).sum()) for part in ("train", "test")} if "split" in data.coords else {}
+    found = {key: array.sizes[axis] for key, axis in axes.items() if axis in array.sizes} | parts
+    assert chosen().sizes().items() <= found.items()
     write_netcdf(data, tmp_path / "data.nc")
     assert read_netcdf(tmp_path / "data.nc").identical(data)
 

@@ -64,3 +64,9 @@ def test_other_or_missing_series_are_refused(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(nitime_rest.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install nitime"):
         nitime_rest.shipped_file()
+
+
+@pytest.mark.parametrize("test_fraction", [0.001, 0.1, 0.25, 0.333, 0.99])
+def test_the_sizes_of_the_digits_are_those_of_the_split(test_fraction: float) -> None:
+    split = load("digits", test_fraction=test_fraction)["split"].values
+    assert dataset("digits", test_fraction=test_fraction).sizes() == {part: int((split == part).sum()) for part in ("train", "test")}

@@ -49,7 +49,7 @@ def test_constant_units(noise: np.ndarray, value: float) -> None:
     checked = check_units(recording(values))
     assert checked["unit"].values.tolist() == ["u0", "u2", "u3", "u4"]
     assert checked.attrs["dropped_constant_units"] == 1
-    with pytest.raises(InputError, match=r"here: 1 of 5 units never vary \(u1"):
+    with pytest.raises(InputError, match=r"data: 1 of 5 units never vary \(u1"):
         check_units(recording(values), constant="refuse")
 
 
@@ -112,10 +112,10 @@ def test_one_repeat_only(noise: np.ndarray, padding: int) -> None:
 
 
 def test_nothing_left(noise: np.ndarray) -> None:
-    with pytest.raises(InputError, match="every unit is constant"):
+    with pytest.raises(InputError, match=r"every unit is constant.*; use other data"):
         check_units(recording(np.ones((10, 3))))
-    with pytest.raises(InputError, match="no unit is left"):
-        check_units(recording(np.full((10, 3), np.nan)))
+    with pytest.raises(InputError, match=r"recording: no unit is left.*; fill them in"):
+        check_units(recording(np.full((10, 3), np.nan)).rename("recording"))
     with pytest.raises(InputError, match="no repeats"):
         check_units(responses(np.full_like(noise, np.nan)))
 

@@ -193,9 +193,24 @@ def test_the_page_on_scaling_shows_what_was_measured() -> None:
     scaling = _benchmark()
     table = pd.read_csv(scaling.TABLE)
     assert scaling.markdown(table) in scaling.PAGE.read_text()
-    assert {name: list(task.sizes) for name, task in scaling.TASKS.items()} == table.groupby("step")["size"].apply(list).to_dict()
+    measured = table.groupby("step")["size"].unique().apply(list).to_dict()
+    assert {name: list(task.sizes) for name, task in scaling.TASKS.items()} == measured
     assert (table["seconds"] > 0).all()
     assert table["seconds"].max() < 20
+
+
+def test_memory_is_shown_only_where_it_exceeds_what_differs_between_processes() -> None:
+    scaling = _benchmark()
+
+    def row(*memory: tuple[float, ...]) -> list[str]:
+        rows = [("s", "n", 10 * 2**i, float(2**i), value) for i, values in enumerate(memory) for value in values]
+        line = scaling.markdown(pd.DataFrame(rows, columns=["step", "varies", "size", "seconds", "memory_mb"])).splitlines()[-1]
+        return [cell.strip() for cell in line.strip("|").split("|")]
+
+    assert row((1, 2, 3), (2, 4, 6), (7, 8, 9)) == ["s", "10 / 20 / 40", "1.00 / 2.00 / 4.00", "n^1.0", "≤ 4 / ≤ 4 / 8", "-"]
+    assert row((9, 10, 11), (20, 20, 21), (40, 40, 41))[4:] == ["10 / 20 / 40", "n^1.0"]
+    assert row((30, 31, 32), (33, 35, 36), (24, 25, 26))[4:] == ["31", "-"]
+    assert row((0, 1, 9), (2, 3, 4), (1, 2, 3))[4:] == ["-", "-"]
 
 
 def test_the_benchmark_measures_time_and_memory() -> None:

@@ -45,6 +45,9 @@ def test_logits_activities_and_widths_fit(case: tuple[Architecture, tuple[int, i
     found = network.activities(images(shape), ("input", *network.layer_names))
     assert {name: values.shape[1] for name, values in found.items()} == {name: network.width(name) for name in found}
     torch.testing.assert_close(found["output"], network(images(shape)))
+    known = architecture.widths()
+    assert "hidden1" in known
+    assert known == {name: network.width(name) for name in known}
 
 
 def test_same_seed_same_bytes_and_no_global_randomness(case: tuple[Architecture, tuple[int, int, int]]) -> None:

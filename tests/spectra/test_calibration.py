@@ -31,6 +31,18 @@ def test_the_biases_are_the_known_ones(table: pd.DataFrame) -> None:
     assert (without["cvpca"] - without["pca"]).abs().max() < 1e-8
 
 
+@pytest.mark.slow
+def test_the_biases_at_the_size_of_a_real_recording() -> None:
+    full = {"stimuli": 2000, "units": 1000, "ranks": (11, 500), "simulations": 1}
+    bias = calibrate((0.8, 1.0, 1.2, 1.5), ("signal", "white"), **full).groupby(["noise", "estimator", "alpha_true"])["bias"].mean()
+    assert bias["signal", "cvpca"].abs().max() < 0.05
+    assert bias["white", "cvpca"].between(-0.17, -0.01).all()
+    assert bias["white", "pca"].between(-0.85, -0.15).all()
+    assert (bias["white", "pca"] < bias["white", "cvpca"]).all()
+    noise = pure_noise(stimuli=500, units=250, simulations=10)
+    assert (noise["sum"].abs() < 3 * noise["standard_error"]).all()
+
+
 def test_a_cell_does_not_depend_on_the_others(table: pd.DataFrame) -> None:
     alone = calibrate((1.2,), ("white",), **SMALL, ranks=(11, 120), simulations=1)
     same = table[(table["alpha_true"] == 1.2) & (table["noise"] == "white") & (table["seed"] == 0)]

@@ -50,12 +50,28 @@ def test_spatial_spectrum_equals_the_eigenvalues_of_the_covariance(plant, frames
 def test_power_integrates_to_the_variance_and_knows_the_sampling_interval(plant):
     recording, _, _ = plant(frames=4096)
     power = power_spectral_density(recording)
-    assert float(power["frequency"][-1]) == pytest.approx(1 / (2 * 0.5))
+    step = 1 / (256 * 0.5)
+    np.testing.assert_allclose(power["frequency"], step * np.arange(1, 128))
     total = power.integrate("frequency").values
     np.testing.assert_allclose(total, recording.var("time").values, rtol=0.15)
     expected = scipy.signal.welch(recording.values, fs=2.0, nperseg=256, axis=0)[1]
-    np.testing.assert_array_equal(power.values, expected)
-    assert float(power_spectral_density(recording.drop_attrs())["frequency"][-1]) == 0.5
+    np.testing.assert_array_equal(power.values, expected[1:-1])
+    np.testing.assert_allclose(power_spectral_density(recording.drop_attrs())["frequency"], np.arange(1, 128) / 256)
+
+
+@pytest.mark.parametrize("segment", [64, 63])
+def test_the_power_of_white_noise_is_flat_to_both_edges(segment):
+    noise = xr.DataArray(np.random.default_rng(0).standard_normal((2**15, 8)), dims=("time", "unit"))
+    power = power_spectral_density(noise, segment).mean("unit")
+    assert float(power["frequency"].min()) == pytest.approx(1 / segment)
+    assert 0.5 - 1 / segment <= float(power["frequency"].max()) < 0.5
+    np.testing.assert_allclose(power[1:], 2, rtol=0.05)
+    assert float(power[0]) == pytest.approx(2, rel=0.3), "removing the mean reaches into the first bin through the window"
+    table = compare(noise[:2000], fit_var(noise[:2000], order=1), np.random.default_rng(0), simulations=2)
+    positions = table.query("statistic == 'power_spectral_density'")["position"]
+    assert positions.between(0, 0.5, inclusive="neither").all()
+    with pytest.raises(InputError, match="segment=2, 32768 frames: no frequency lies between"):
+        power_spectral_density(noise, 2)
 
 
 @pytest.mark.parametrize("components", [None, 3])

@@ -36,4 +36,5 @@ def spectra():
 
 @pytest.fixture
 def whole_target(spectra):
-    return BrainTarget.from_fits(spectra, stable_autoregression(), 0.4, {"V1": "recording A", "spontaneous": "recording B"})
+    sources = {"V1": "recording A", "spontaneous": "recording B", "variance_ratio": "recording C"}
+    return BrainTarget.from_fits(spectra, stable_autoregression(), 0.4, sources)

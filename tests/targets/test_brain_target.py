@@ -23,7 +23,7 @@ def test_show_tells_a_person_everything(whole_target):
         "autoregression of order 1 on 8 components, 0.72 s between frames",
         "spectral radius 0.900",
         "lag-one autocorrelation",
-        "Variance ratio, spontaneous / stimulus-driven: 0.4",
+        "Variance ratio, ongoing (from repeats: trial-to-trial) / stimulus-driven: 0.4\n  from recording C",
     ):
         assert expected in text
     assert repr(whole_target) == (
@@ -40,6 +40,8 @@ def test_missing_stages_names_and_contents_are_told(spectra, autoregression, who
         BrainTarget.read(tmp_path / "none.nc")
     with pytest.raises(InputError, match="provenance of 'V9' does not exist"):
         BrainTarget.from_fits(spectra, provenance={"V9": "?"})
+    with pytest.raises(InputError, match="stage 'variance_ratio' has the name of another part"):
+        BrainTarget.from_fits({"variance_ratio": spectra["V1"]})
     with pytest.raises(InputError, match="at least one stage"):
         BrainTarget.from_fits({})
     with pytest.raises(InputError, match="stage V1: alpha is 0"):

@@ -43,6 +43,8 @@ def test_every_variable_of_the_file_explains_itself(whole_target):
         assert variable.attrs["long_name"], name
         assert variable.attrs["description"], name
         assert "provenance" in name or variable.attrs["units"], name
+    assert "trial-to-trial" in data["variance_ratio"].attrs["description"], "what the workflow measures goes by its name"
+    assert data["variance_ratio_provenance"].item() == "recording C"
 
 
 def by_hand():

@@ -35,7 +35,7 @@ def test_the_same_specification_gives_the_same_bytes_and_only_changes_run_again(
     assert plain[0.2] < plain[0.0] - 0.2, "the attack must do something"
     random_sign = table[(table.arm == "plain") & (table.attack == "random_sign")].set_index("epsilon").accuracy
     assert plain[0.2] < random_sign[0.2] - 0.1, "and more than chance does"
-    record = json.loads((results / "networks" / "digits" / "both-seed1.spec.json").read_text())
+    record = json.loads((results / "networks" / "digits" / "both-seed1.safetensors.spec.json").read_text())
     assert record["job"] == "train"
     assert record["spec"]["arm"]["noise"]["kind"] == "spontaneous"
 
@@ -65,36 +65,31 @@ def test_the_same_specification_gives_the_same_bytes_and_only_changes_run_again(
 
 @pytest.mark.slow
 def test_a_killed_training_ends_in_the_same_bytes(project: Project) -> None:
-    network = "networks/digits/both-seed0.safetensors"
-    undisturbed = project.configure("calm", {"experiments.digits.training.epochs": 150, "experiments.digits.seeds": [0]})
-    project.snakemake(f"results/calm/{network}", "--configfile", undisturbed)
+    changes = {"experiments.digits.training.epochs": 150, "experiments.digits.seeds": [0]}
+    undisturbed, disturbed = project.configure("calm", changes), project.configure("killed", changes)
+    project.snakemake("results/calm/robustness/digits.csv", "--configfile", undisturbed)
 
-    disturbed = project.configure("killed", {"experiments.digits.training.epochs": 150, "experiments.digits.seeds": [0]})
-    arguments = (f"results/killed/{network}", "--configfile", disturbed)
+    arguments = ("results/killed/robustness/digits.csv", "--configfile", disturbed)
     # A process group of its own, so that the kill reaches the job too: nobody gets to clean up.
-    running = subprocess.Popen(
-        project.command(*arguments),
-        cwd=project.root,
-        env=project.environment,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    scratch = project.root / "results" / "killed" / ".scratch"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    running = subprocess.Popen(project.command(*arguments), cwd=project.root, env=project.environment, start_new_session=True, **quiet)
+    killed = project.root / "results" / "killed"
     deadline = time.monotonic() + 120
-    while not list(scratch.glob("*/checkpoint.safetensors")):
+    while not list(killed.glob(".scratch/*/checkpoint.safetensors")):
         assert running.poll() is None, "the run ended before its first checkpoint"
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    assert not (project.root / "results" / "killed" / network).exists()
+    assert not (killed / "robustness" / "digits.csv").exists()
 
+    # `make run` holds a lock that ends with the process; Snakemake's own stays.
     project.snakemake("--unlock", "--configfile", disturbed)
-    printed = project.snakemake("--rerun-incomplete", *arguments)
-    assert "resumed after epoch" in printed
-    assert (project.root / "results" / "killed" / network).read_bytes() == (project.root / "results" / "calm" / network).read_bytes()
-    assert not list(scratch.glob("*/checkpoint.safetensors")), "the checkpoint goes when the network is written"
+    assert "resumed after epoch" in project.snakemake(*arguments)
+    again = _bytes(killed)
+    assert {"networks/digits/both-seed0.safetensors", "robustness/digits.differences.csv"} <= again.keys()
+    assert again == _bytes(project.root / "results" / "calm")
+    assert not list(killed.glob(".scratch/*/checkpoint.safetensors")), "the checkpoint goes when the network is written"
 
 
 def test_a_wrong_configuration_stops_before_any_job(project: Project) -> None:

@@ -16,6 +16,7 @@ rule fetch_dataset:
     params:
         spec=lambda wildcards: plan.spec("fetch", wildcards.dataset),
         code=lambda wildcards: plan.code("fetch", wildcards.dataset),
+        lost=lambda wildcards: plan.lost(wildcards.dataset),
         where=plan.fetch_options,
     shell:
         "yuragi fetch {output} --spec {params.spec:q} {params.where} 2>&1 | tee {log}"

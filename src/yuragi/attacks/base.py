@@ -59,8 +59,8 @@ class Attack(Plugin):
         generator
             source of the network's noise and of the attack's own random choices
         chunk
-            the most images × draws that are held at once. Attacks on a deterministic network do not depend on it (but for rounding); those on
-            a stochastic network do through the order in which the noise is drawn, and are equal in distribution only
+            the most images × draws × time steps that are held at once. Attacks on a deterministic network do not depend on it (but for rounding);
+            those on a stochastic network do through the order in which the noise is drawn, and are equal in distribution only
 
         Errors: `InputError` for pixels outside [0, 1] and labels that do not fit.
         """

@@ -15,8 +15,22 @@ torch = lazy.load("torch")
 class FGSM(Attack):
     """One step of size ε along the sign of the gradient.
 
-    x' = clip(x + ε sign g), with g of `yuragi.attacks.gradients.loss_gradient`. Exact for a linear network with two classes; for any other
-    a lower bound of what an attacker can do. Source: Goodfellow, Shlens and Szegedy 2015, arXiv 1412.6572.
+        x' = clip(x + ε sign g(x)),    g(x) = (1/K) Σ_k ∇_x cross-entropy(z(x, ξ_k), y)
+
+    clip keeps pixels within [0, 1]. Exact for a linear network with two classes; for any other a lower bound of what an attacker can do.
+
+    eps
+        ε, the largest change of a pixel, in units of the pixel range [0, 1]
+    draws
+        K, draws ξ_k of the network's noise that are averaged per gradient; a deterministic network takes one
+
+    An attack is called with a network that returns logits, images x (image, channel, height, width) in [0, 1], labels y (image), int64, and a
+    `torch.Generator`; it returns attacked images of the same shape: see `yuragi.attacks.base.Attack`.
+
+    Hyper-parameters out of range are refused when the attack is made, by a `ValueError`; calling it raises `InputError` for pixels outside
+    [0, 1] and labels that do not fit the images or the classes.
+
+    Source: Goodfellow, Shlens and Szegedy 2015, arXiv 1412.6572; the average over draws: Athalye et al. 2018, arXiv 1707.07397.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))

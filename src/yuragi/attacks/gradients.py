@@ -32,7 +32,7 @@ def loss_gradient(
     draws
         K
     chunk
-        the most images × draws that are held at once. For a deterministic network the chunks change rounding at most. The noise of
+        the most images × draws × time steps that are held at once. For a deterministic network the chunks change rounding at most. The noise of
         a stochastic one is drawn chunk by chunk, so that another ``chunk`` gives other draws of the same distribution
 
     >>> import torch

@@ -17,9 +17,32 @@ torch = lazy.load("torch")
 class PGD(Attack):
     """Many small steps along the sign of the gradient, each put back into the ball and the pixel range.
 
-    x_{t+1} = clip(x_t + η sign g(x_t)) with η = relative_step · ε / steps and fresh noise in every step, from a random point of the ball.
-    Of several restarts the strongest image is kept: the one that the fewest draws recognise, then the one with the largest loss, over
-    ``draws`` draws that all restarts share. Source: Madry et al. 2018, arXiv 1706.06083.
+        x_{t+1} = clip(x_t + η sign g(x_t)),    g(x) = (1/K) Σ_k ∇_x cross-entropy(z(x, ξ_k), y),    t = 0 … steps - 1
+
+    with η = relative_step · ε / steps, fresh noise ξ in every step, and clip keeping pixels within ε of the image and within [0, 1]. Of several
+    restarts the strongest image is kept: the one that the fewest draws recognise, then the one with the largest loss, over ``draws`` draws that
+    all restarts share.
+
+    eps
+        ε, the largest change of a pixel, in units of the pixel range [0, 1]
+    draws
+        K, draws ξ_k of the network's noise that are averaged per gradient; a deterministic network takes one
+    steps
+        number of steps, at least 1
+    relative_step
+        η in units of ε / steps, above 0; above 2 the attack can cross the whole ball
+    random_start
+        whether x_0 is a uniformly random point of the ball instead of the image
+    restarts
+        independent runs; more than one need ``random_start``
+
+    An attack is called with a network that returns logits, images x (image, channel, height, width) in [0, 1], labels y (image), int64, and a
+    `torch.Generator`; it returns attacked images of the same shape: see `yuragi.attacks.base.Attack`.
+
+    Hyper-parameters out of range are refused when the attack is made, by a `ValueError`; calling it raises `InputError` for pixels outside
+    [0, 1] and labels that do not fit the images or the classes.
+
+    Source: Madry et al. 2018, arXiv 1706.06083; the average over draws: Athalye et al. 2018, arXiv 1707.07397.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))

@@ -16,8 +16,23 @@ torch = lazy.load("torch")
 class RandomSign(Attack):
     """A control: every pixel moves by ε in a random direction; the best of a number of tries.
 
-    x' = clip(x + ε s), s uniform over {-1, 1} per pixel. An attack by gradients has found something only where it beats this. Of several
-    tries the strongest is kept as in `yuragi.attacks.pgd.PGD`, over ``draws`` draws of the noise that all tries share.
+        x' = clip(x + ε s),    s uniform over {-1, 1} per pixel
+
+    clip keeps pixels within [0, 1]. An attack by gradients has found something only where it beats this. Of several tries the strongest is kept
+    as in `yuragi.attacks.pgd.PGD`.
+
+    eps
+        ε, the change of every pixel, in units of the pixel range [0, 1]
+    draws
+        K, draws of the network's noise over which tries are compared, shared by all tries
+    tries
+        number of random sign images, at least 1
+
+    An attack is called with a network that returns logits, images x (image, channel, height, width) in [0, 1], labels y (image), int64, and a
+    `torch.Generator`; it returns attacked images of the same shape: see `yuragi.attacks.base.Attack`.
+
+    Hyper-parameters out of range are refused when the attack is made, by a `ValueError`; calling it raises `InputError` for pixels outside
+    [0, 1] and labels that do not fit the images.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema, field_validator, model_validator
 
-from yuragi.attacks.base import Attack
+from yuragi.attacks.base import Attack, checked_eps
+from yuragi.config.checks import check
 from yuragi.datasets.base import Dataset
-from yuragi.errors import InputError, unknown
+from yuragi.errors import InputError
 from yuragi.jobs.attack import Evaluation
 from yuragi.jobs.calibrate import Calibration
 from yuragi.jobs.ingest import Quality
@@ -20,10 +21,10 @@ from yuragi.jobs.target import Spec as TargetDescription
 from yuragi.jobs.train import Arm
 from yuragi.models.base import Architecture
 from yuragi.plugins import any_of
-from yuragi.settings import Name, Settings, validate
+from yuragi.settings import Name, Settings, described, validate
 from yuragi.training.settings import TrainingSettings
 
-Epsilon = Annotated[float, Field(ge=0, le=1)]
+Epsilon = Annotated[float, AfterValidator(checked_eps), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 
 
 class Data(Settings):
@@ -109,6 +110,8 @@ class Config(Settings):
     @field_validator("attacks")
     @classmethod
     def _without_size(cls, attacks: dict[str, Attack]) -> dict[str, Attack]:
+        if "worst" in attacks:
+            raise ValueError("worst: results call the strongest of all attacks by this name; give this attack another")
         for name, chosen in attacks.items():
             if "eps" in chosen.model_fields_set:
                 raise ValueError(f"{name}.eps = {chosen.eps}: sizes are given for all attacks in experiments.<name>.epsilons; remove this key")
@@ -116,8 +119,7 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        self._check_names()
-        self._check_sizes()
+        check(self)
         return self
 
     def responses(self) -> dict[str, Dataset]:
@@ -131,74 +133,6 @@ class Config(Settings):
     def arms_of(self, experiment: str) -> tuple[str, ...]:
         """The names of the arms that an experiment trains."""
         return self.experiments[experiment].arms or tuple(self.arms)
-
-    def _check_names(self) -> None:
-        for section, known in (("spectra", self.responses()), ("spontaneous", self.spontaneous_recordings())):
-            for name in getattr(self, section).overrides:
-                _known(f"{section}.overrides", name, known)
-        if self.target is not None:
-            for stage, name in self.target.stages.items():
-                _known(f"target.stages.{stage}", name, self.responses())
-            if self.target.spontaneous is not None:
-                _known("target.spontaneous", self.target.spontaneous, self.spontaneous_recordings())
-            if isinstance(self.target.variance_ratio, str):
-                _known("target.variance_ratio", self.target.variance_ratio, self.responses())
-        for name, experiment in self.experiments.items():
-            for arm in experiment.arms or ():
-                _known(f"experiments.{name}.arms", arm, self.arms)
-            if "plain" not in self.arms_of(name):
-                raise ValueError(f"experiments.{name}.arms: the arm 'plain' is missing; every other arm is compared with it")
-            for arm in self.arms_of(name):
-                self._check_layers(f"arms.{arm}", self.arms[arm], f"experiments.{name}.network", experiment.network.names())
-            if not self.attacks:
-                raise ValueError("attacks: none is given, but there are experiments; add one, for instance pgd: {kind: pgd}")
-        for name, arm in self.arms.items():
-            self._check_arm(name, arm)
-        if "plain" in self.arms and self.arms["plain"] != Arm():
-            raise ValueError("arms.plain: the plain arm carries no constraint; give the constrained one another name")
-
-    def _check_arm(self, name: str, arm: Arm) -> None:
-        if arm.needs_target and self.target is None:
-            raise ValueError(f"arms.{name}: it needs the brain target, and target is null; describe one under 'target'")
-        if self.target is None or self.target.file is not None:
-            return  # what a file holds is known when it is read
-        if arm.penalty is not None:
-            for layer, stage in arm.penalty.layers.items():
-                if isinstance(stage, str):
-                    _known(f"arms.{name}.penalty.layers.{layer}", stage, self.target.stages)
-        if arm.noise is not None and arm.noise.needs_target:
-            if arm.noise.kind != "white" and self.target.spontaneous is None:
-                raise ValueError(f"arms.{name}.noise: it needs target.spontaneous; name a recording of spontaneous activity there")
-            if arm.noise.relative_variance == "target" and self.target.variance_ratio is None:
-                raise ValueError(
-                    f"arms.{name}.noise.relative_variance: 'target' needs target.variance_ratio; give a number or the name of responses there"
-                )
-
-    def _check_layers(self, key: str, arm: Arm, where: str, names: tuple[str, ...]) -> None:
-        used = {f"{key}.penalty.layers": layer for layer in arm.penalty.layers} if arm.penalty else {}
-        if arm.noise:
-            used[f"{key}.noise.layer"] = arm.noise.layer
-            names = ("input", *names)
-        for place, layer in used.items():
-            if layer not in names:
-                raise ValueError(f"{place} = '{layer}': {where} has no such layer; it has {', '.join(names)}")
-
-    def _check_sizes(self) -> None:
-        for name, dataset in self.responses().items():
-            settings, sizes = self.spectra_of(name), dataset.sizes()
-            if sizes.get("repeats", 2) < 2:
-                raise ValueError(f"recordings.{name}: it has one repeat only; cross-validated spectra need two or more")
-            longest = min(sizes.get("stimuli", settings.ranks[1] + 1) - 1, sizes.get("units", settings.ranks[1]))
-            if settings.ranks[1] > longest:
-                raise ValueError(
-                    f"spectra.ranks = {list(settings.ranks)} for recordings.{name}: its spectrum has {longest} ranks; "
-                    f"lower the last rank, or set spectra.overrides.{name}.ranks"
-                )
-        for name, dataset in self.spontaneous_recordings().items():
-            settings, frames = self.spontaneous_of(name), dataset.sizes().get("frames")
-            longest = settings.max_order if settings.order == "bic" else settings.order
-            if frames is not None and longest >= frames:
-                raise ValueError(f"spontaneous order {longest} for recordings.{name}: the run has {frames} frames only; lower the order")
 
     def spectra_of(self, name: str) -> SpectrumEstimation:
         """The settings for one set of responses."""
@@ -215,7 +149,9 @@ def read_config(values: Mapping[str, Any], where: str = "config") -> Config:
     where
         the file's name, for messages
     """
-    if not isinstance(values, Mapping) or not values:
+    if not isinstance(values, Mapping) and values is not None:
+        raise InputError(f"{where}: it is {described(values)}, but keys with values are expected, such as 'name: demo'; see config/demo.yaml")
+    if not values:
         raise InputError(f"{where}: it is empty; choose a configuration, for instance --configfile config/demo.yaml")
     return validate(Config, dict(values), where)
 
@@ -226,14 +162,9 @@ def read_config_file(path: Path) -> Config:
 
     try:
         values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:  # YAML's dates raise errors of their own
         raise InputError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); mend it there") from error
     return read_config(values, str(path))
-
-
-def _known(key: str, name: str, known: Mapping[str, Any]) -> None:
-    if name not in known:
-        raise ValueError(str(unknown(f"{key}: the name", name, known)))
 
 
 def _overridden(spec: type[Settings], section: Any, name: str, where: str) -> Any:

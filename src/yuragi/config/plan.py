@@ -43,6 +43,14 @@ class Plan:
         chosen = self.datasets if name is None else {name: self.datasets[name]}
         return [f"{self.config.data.cache}/.fetched/{self.config.name}/{key}.json" for key, dataset in chosen.items() if dataset.files()]
 
+    def lost(self, name: str) -> list[str]:
+        """Files of a data set that were fetched once and have gone from the cache since: they make its fetching run again."""
+        dataset = self.datasets[name]
+        if not all(Path(marker).exists() for marker in self.markers(name)):
+            return []
+        files = (f"{self.config.data.cache}/{dataset.kind}/{file.name}" for file in dataset.files())
+        return [file for file in files if not Path(file).exists()]
+
     def networks(self, experiment: str | None = None) -> list[str]:
         """The names of all networks, ``<experiment>/<arm>-seed<seed>``."""
         chosen = self.config.experiments if experiment is None else [experiment]

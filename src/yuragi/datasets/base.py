@@ -71,7 +71,10 @@ class Dataset(Plugin):
         return self.SOURCES
 
     def sizes(self) -> dict[str, int]:
-        """The sizes known before anything is read, of ``repeats``, ``stimuli``, ``units``, ``frames``; the configuration is checked with them."""
+        """The sizes known before anything is read; the configuration is checked with them.
+
+        ``repeats``, ``stimuli`` and ``units`` of responses, ``frames`` and ``units`` of a recording, ``train`` and ``test`` images of an image set.
+        """
         return {}
 
     @property

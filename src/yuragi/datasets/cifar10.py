@@ -58,6 +58,9 @@ class CIFAR10(Dataset):
     citation: ClassVar = "Krizhevsky (2009) Learning multiple layers of features from tiny images, technical report, University of Toronto"
     home: ClassVar = "https://www.cs.toronto.edu/~kriz/cifar.html"
 
+    def sizes(self) -> dict[str, int]:
+        return {"train": self.n_train, "test": self.n_test}
+
     def files(self) -> tuple[RemoteFile, ...]:
         batches = (*range(-(-self.n_train // BATCH)), TEST_BATCH)
         return self.source_files(*(f"cifar10_batch_{batch}.png" for batch in batches), "cifar10_labels.js")

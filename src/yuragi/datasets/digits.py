@@ -19,6 +19,7 @@ np = lazy.load("numpy")
 xr = lazy.load("xarray")
 
 CONTENT_SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+IMAGES_PER_CLASS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 
 
 class Digits(Dataset):
@@ -37,6 +38,10 @@ class Digits(Dataset):
     citation: ClassVar = "E. Alpaydin, C. Kaynak (1998) Cascading Classifiers, Kybernetika"
     home: ClassVar = "https://scikit-learn.org/stable/datasets/toy_dataset.html"
 
+    def sizes(self) -> dict[str, int]:
+        test = sum(held_out(self.test_fraction, images) for images in IMAGES_PER_CLASS)
+        return {"train": sum(IMAGES_PER_CLASS) - test, "test": test}
+
     def sha256(self) -> str:
         return CONTENT_SHA256
 
@@ -54,6 +59,11 @@ class Digits(Dataset):
         )
 
 
+def held_out(test_fraction: float, images: int) -> int:
+    """How many images of one class are kept for testing."""
+    return round(test_fraction * images)
+
+
 def stratified_split(
     labels: jaxtyping.Integer[np.ndarray, " image"], test_fraction: float, generator: np.random.Generator
 ) -> jaxtyping.Shaped[np.ndarray, " image"]:
@@ -66,5 +76,5 @@ def stratified_split(
     split = np.full(labels.shape, "train")
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
-        split[generator.permutation(members)[: round(test_fraction * members.size)]] = "test"
+        split[generator.permutation(members)[: held_out(test_fraction, members.size)]] = "test"
     return split

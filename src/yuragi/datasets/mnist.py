@@ -72,6 +72,9 @@ class MNIST(Dataset):
     )
     home: ClassVar = "http://yann.lecun.com/exdb/mnist"
 
+    def sizes(self) -> dict[str, int]:
+        return {"train": self.n_train, "test": self.n_test}
+
     def files(self) -> tuple[RemoteFile, ...]:
         batches = -(-self.n_train // BATCH)
         return _TRAINING_IMAGES[:batches] + _OTHERS

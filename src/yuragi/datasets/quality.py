@@ -36,14 +36,16 @@ def check_units(data: xr.DataArray, constant: Remedy = "drop", missing: Remedy =
     >>> check_units(frames).attrs["dropped_constant_units"]
     1
     """
-    where = f"{data.attrs.get('source', data.name or 'data')}"
+    where = str(data.name or "data")
     if data.dims == ("repeat", "stimulus", "unit"):
         data = data.where(np.isfinite(data))  # an infinite response is a missing one
         units, stimuli = _with_two_repeats(np.isfinite(data.values), where)
     elif data.dims == ("time", "unit"):
         units, stimuli = np.isfinite(data.values).all(axis=0), None
     else:
-        raise InputError(f"{where}: dimensions are ({', '.join(map(str, data.dims))}), expected (repeat, stimulus, unit) or (time, unit)")
+        raise InputError(
+            f"{where}: dimensions are ({', '.join(map(str, data.dims))}), expected (repeat, stimulus, unit) or (time, unit); name them so"
+        )
     counts = {"dropped_missing_units": int((~units).sum())}
     kept = data[..., units]
     if stimuli is not None:
@@ -54,7 +56,7 @@ def check_units(data: xr.DataArray, constant: Remedy = "drop", missing: Remedy =
         told = ", ".join(f"{count} {name.removeprefix('dropped_').replace('_', ' ')}" for name, count in counts.items() if count)
         raise InputError(f"{where}: missing values ({told}); set missing to 'drop' to leave them out, or mend the data")
     if not kept.size:
-        raise InputError(f"{where}: no unit is left without missing values; nothing can be estimated from these data")
+        raise InputError(f"{where}: no unit is left without missing values; fill them in the data, or use other data")
     flat = _constant(kept.values)
     if flat.any() and constant == "refuse":
         shown = ", ".join(str(name) for name in kept["unit"].values[flat][:5])
@@ -62,7 +64,7 @@ def check_units(data: xr.DataArray, constant: Remedy = "drop", missing: Remedy =
             f"{where}: {int(flat.sum())} of {flat.size} units never vary ({shown}…); set constant to 'drop' to leave them out, or mend the data"
         )
     if flat.all():
-        raise InputError(f"{where}: every unit is constant; nothing can be estimated from these data")
+        raise InputError(f"{where}: every unit is constant, so that nothing can be estimated; use other data")
     return kept[..., ~flat].assign_attrs(dropped_constant_units=int(flat.sum()), **counts)
 
 

@@ -13,7 +13,7 @@ class Spec(Settings):
         {"hidden1": None}, description="layers whose activity is measured, each with the stage or the exponent that a penalty asks of it, or null"
     )
     ranks: tuple[int, int | None] = Field((11, None), description="ranks over which exponents are compared: those that the penalty acts on")
-    chunk: PositiveInt = Field(4096, description="most images (times noise draws) that go through a network at once")
+    chunk: PositiveInt = Field(4096, description="most images (times noise draws and time steps) that go through a network at once")
     seed: int = Field(0, ge=0, description="seed of the noise whose share of the logits is measured")
 
 

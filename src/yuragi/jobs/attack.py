@@ -22,7 +22,7 @@ class Spec(Settings):
     epsilons: tuple[float, ...] = Field(description="sizes of the attacks in pixel units")
     test_images: PositiveInt = Field(500, description="test images that are attacked")
     evaluation: Evaluation = Field(Evaluation(), description="how attacked networks are scored")
-    chunk: PositiveInt = Field(4096, description="most images times draws held at once")
+    chunk: PositiveInt = Field(4096, description="most images times draws times time steps held at once")
     seed: int = Field(0, ge=0, description="seed of the attacks' starts and of all noise draws")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from yuragi.jobs.base import OutputPath
 from yuragi.settings import RankRange, Settings
@@ -24,6 +24,18 @@ class Calibration(Settings):
     )
     ranks: RankRange = Field((11, 500), description="first and last rank of the fit, 1-based and inclusive")
     simulations: int = Field(3, ge=1, description="simulated populations for each exponent and kind of noise")
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Calibration:
+        longest = min(self.stimuli - 2, self.units)
+        if self.ranks[1] > longest:
+            raise ValueError(
+                f"ranks = {list(self.ranks)}: {self.stimuli} stimuli and {self.units} units allow ranks up to {longest}; "
+                "lower the last rank, or raise stimuli or units"
+            )
+        if self.population is not None and self.population < self.units:
+            raise ValueError(f"population = {self.population}: {self.units} units are recorded from it; give at least as many, or null")
+        return self
 
 
 class Spec(Calibration):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.settings import RankRange, Settings
@@ -20,14 +20,6 @@ class Estimation(Settings):
     )
     shuffles: PositiveInt = Field(10, description="random exchanges of the two repeats that the spectrum is averaged over")
     bootstraps: int = Field(100, ge=10, description="resamplings of the stimuli for the exponent's interval")
-
-    @field_validator("ranks")
-    @classmethod
-    def _in_order(cls, ranks: tuple[int, int]) -> tuple[int, int]:
-        first, last = ranks
-        if first < 1 or last < first + 2:
-            raise ValueError(f"[{first}, {last}] is no range to fit: it needs 1 <= first and at least three ranks")
-        return ranks
 
 
 class Spec(Estimation):

@@ -11,6 +11,8 @@ from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.settings import Name, Settings
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from yuragi.spectra.power_law import PowerLawFit
 
 
@@ -20,7 +22,7 @@ class Spec(Settings):
     spontaneous: Name | None = Field(None, description="name of the recording that gives the model of spontaneous activity")
     variance_ratio: Name | PositiveFloat | None = Field(
         None,
-        description="variance of spontaneous over stimulus-driven activity: a number, or the name of responses whose repeats measure it",
+        description="variance of ongoing over stimulus-driven activity: a number, or the name of responses whose repeats measure it",
     )
 
     @model_validator(mode="after")
@@ -54,14 +56,25 @@ def run(
         ratio = float(read_netcdf(opened(ratio), "variance_ratio")["variance_ratio"])
         if not ratio > 0:
             raise InputError(f"{files[spec.variance_ratio]}: the variance ratio {ratio:.3g} is not positive; give a number as target.variance_ratio")
-    provenance = {stage: f"cvPCA of {read_netcdf(opened(name), 'alpha').attrs.get('source', name)}" for stage, name in spec.stages.items()}
+    provenance = {stage: f"cvPCA of {_origin(name, read_netcdf(opened(name), 'alpha'))}" for stage, name in spec.stages.items()}
+    if isinstance(spec.variance_ratio, str):
+        origin = _origin(spec.variance_ratio, read_netcdf(opened(spec.variance_ratio), "variance_ratio"))
+        provenance["variance_ratio"] = f"trial-to-trial over stimulus-driven variance of {origin}"
+    elif ratio is not None:
+        provenance["variance_ratio"] = "a number in the configuration"
     spontaneous = None
     if model is not None:
         dataset = read_netcdf(model, "coefficients")
         spontaneous = VARFit.from_dataset(dataset)
-        provenance["spontaneous"] = f"vector autoregression of {dataset.attrs.get('source', model.stem)}"
+        provenance["spontaneous"] = f"vector autoregression of {_origin(model.stem, dataset)}"
     fits = {stage: _fit(opened(name)) for stage, name in spec.stages.items()}
     BrainTarget.from_fits(fits, spontaneous=spontaneous, variance_ratio=ratio, provenance=provenance).write(target)
+
+
+def _origin(name: str, dataset: xr.Dataset) -> str:
+    """The recording's name in the configuration, and where its file came from."""
+    known = [f"{key} {dataset.attrs[key]}" for key in ("source", "sha256") if key in dataset.attrs]
+    return f"'{name}' ({', '.join(known)})" if known else f"'{name}'"
 
 
 def _fit(path: Path) -> PowerLawFit:

@@ -80,6 +80,10 @@ class Architecture(Plugin):
     def names(self) -> tuple[str, ...]:
         """The names of the layers in order, known without building a network: the configuration is checked with them."""
 
+    def widths(self) -> dict[str, int]:
+        """The units of those layers whose width no image decides, known without building a network: the configuration is checked with them."""
+        return {}
+
     @abstractmethod
     def layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
         """Freshly initialised modules by name, in order; the last one returns logits."""

@@ -43,6 +43,9 @@ class CNN(Architecture):
     def names(self) -> tuple[str, ...]:
         return ("conv1", "conv2", "hidden1", "output")
 
+    def widths(self) -> dict[str, int]:
+        return {"hidden1": self.hidden}
+
     def layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
         """``conv1``, ``conv2``, ``hidden1``, each with its nonlinearity, then ``output``."""
         from torch import nn

@@ -55,7 +55,7 @@ def evaluate(
     scoring_draws, selection_draws
         noise draws per image, for a stochastic network; a deterministic one takes one pass for both
     chunk
-        the most images × draws that are held at once
+        the most images × draws × time steps that are held at once
 
     Returns a dataset over (attack, epsilon, image): ``fraction_correct`` and ``majority_correct`` (most draws choose the label); over image:
     ``clean_fraction_correct``, ``clean_majority_correct``, ``zero_gradient`` and the coordinate ``label``. Attributes: whether the network is

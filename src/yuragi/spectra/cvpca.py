@@ -43,7 +43,7 @@ def cvpca(responses: xr.DataArray | np.ndarray, *, shuffles: int = 10, generator
     Returns the spectrum over `rank` (1-based), in squared units of response; its length is the rank of the centred half, at most
     min(S - 1, units). Raises `InputError` with fewer than two repeats.
 
-    Stringer et al. 2019, Nature 571:361, and their code. There the mean over both repeats together is removed, which shifts the sum of the
+    Stringer et al. 2019, Nature, and their code. There the mean over both repeats together is removed, which shifts the sum of the
     spectrum by -1/(2S) of the noise variance; removing each half's own mean makes the expected sum of the spectrum the stimulus-driven
     variance exactly (`yuragi.spectra.variance.signal_variance`). The published spectra are divided by their sum; these are not.
 

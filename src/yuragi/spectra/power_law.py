@@ -18,22 +18,32 @@ MINIMUM_RANKS = 3  # two points lie on any line, and the fit could not be judged
 
 @dataclasses.dataclass(frozen=True)
 class PowerLawFit:
-    """A fitted power law, log λ_n = intercept - alpha log n.
+    """A fitted power law of a covariance spectrum: what `fit_power_law` returns.
+
+        log λ_n = c - α log n,    n = ranks[0] … ranks[1]
 
     alpha
-        the exponent; larger means a steeper spectrum
+        α, a number without unit; larger means a steeper spectrum
     intercept
-        the natural logarithm of the fitted λ_1, in squared units of response
+        c, the natural logarithm of the fitted λ_1, λ in squared units of response
     ranks
-        the first and the last rank of the fit, 1-based, both included
+        first and last rank n of the fit, (first, last), 1-based, both included
     r_squared
-        1 - Σ w (y - ŷ)² / Σ w (y - ȳ)² with y = log |λ_n| and ȳ its weighted mean; NaN for a flat spectrum
+        R² = 1 - Σ w (y - ŷ)² / Σ w (y - ȳ)² with y = log |λ_n| and ȳ its weighted mean, at most 1; NaN for a flat spectrum
     negative_ranks
         how many eigenvalues in the range were below zero
     alpha_interval
-        the interval of alpha over stimuli, or None; see `yuragi.spectra.bootstrap`
+        interval (low, high) of α over stimuli, or None; see `yuragi.spectra.bootstrap`
     weights, negative
         how the fit was made; see `fit_power_law`
+
+    Source: the fit of Stringer et al. 2019, Nature.
+
+    >>> fit = fit_power_law(4.0 * np.arange(1, 101) ** -1.0, ranks=(11, 100))
+    >>> round(fit.alpha, 6), fit.ranks, fit.negative_ranks, fit.alpha_interval
+    (1.0, (11, 100), 0, None)
+    >>> fit.predict([1, 2, 4]).round(6).tolist()
+    [4.0, 2.0, 1.0]
     """
 
     alpha: float
@@ -75,7 +85,7 @@ def fit_power_law(
 
     Raises `InputError` for a range that is reversed, shorter than three ranks or beyond the spectrum.
 
-    Stringer et al. 2019, Nature 571:361: ranks 11 to 500, weights 1/n, absolute values.
+    Source: Stringer et al. 2019, Nature: ranks 11 to 500, weights 1/n, absolute values.
 
     >>> fit = fit_power_law(np.arange(1, 101) ** -1.5, ranks=(11, 100))
     >>> round(fit.alpha, 6), round(fit.r_squared, 6)

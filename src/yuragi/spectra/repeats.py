@@ -35,7 +35,7 @@ def split_repeats(
 
     Returns `(X1, X2)`, each `(stimulus, unit)`. Raises `InputError` where a unit has fewer than two repeats of a stimulus.
 
-    Stringer et al. 2019, Nature 571:361 (two repeats); the rule for more and for unequal repeats is the natural extension.
+    Stringer et al. 2019, Nature (two repeats); the rule for more and for unequal repeats is the natural extension.
 
     >>> x = np.array([[[1.0], [5.0]], [[3.0], [9.0]]])  # two repeats, two stimuli, one unit
     >>> first, second = split_repeats(x, np.random.default_rng(0))

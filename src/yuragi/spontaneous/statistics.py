@@ -54,12 +54,20 @@ def spatial_spectrum(recording: xr.DataArray) -> xr.DataArray:
 
 
 def power_spectral_density(recording: xr.DataArray, segment: int = 256) -> xr.DataArray:
-    """Welch's power spectral density of each unit (frequency, unit), in squared activity per hertz.
+    """Welch's power spectral density of each unit (frequency, unit), one-sided, in squared activity per hertz.
+
+    Frequencies lie between 0 and the Nyquist frequency, both excluded: at 0 next to nothing is left once means are removed, and at the Nyquist
+    frequency, which has no negative counterpart, a one-sided density is half of what its neighbours tell.
 
     recording
         activity (time, unit); without a sampling interval the frequency is in cycles per frame
     segment
-        frames in a window (Hann, half overlapping, mean removed); the whole recording where that is shorter
+        frames in a window (Hann, half overlapping, mean removed), at least 3; the whole recording where that is shorter
+
+    >>> noise = xr.DataArray(np.random.default_rng(0).standard_normal((4096, 1)), dims=("time", "unit"))
+    >>> power = power_spectral_density(noise, segment=64)
+    >>> power["frequency"].size, round(float(power.mean()), 1)
+    (31, 2.0)
     """
     recording = checked_recording(recording)
     frequencies, power = _power(recording.values, sampling_interval_of(recording), segment)
@@ -84,7 +92,7 @@ def compare(recording: xr.DataArray, fit: VARFit, generator: np.random.Generator
     - autocorrelation: the mean over variables at each lag, in frames (axis "lag")
     - lag_one_correlation: singular values of the matrix of lag-one correlations between variables (axis "rank")
     - spatial_spectrum: eigenvalues of the covariance (axis "rank")
-    - power_spectral_density: mean over variables scaled to unit variance (axis "frequency", hertz or cycles per frame)
+    - power_spectral_density: mean over variables scaled to unit variance (axis "frequency", hertz or cycles per frame, as `power_spectral_density`)
 
     recording
         activity (time, unit), the one that was fitted
@@ -154,8 +162,13 @@ def _spatial_spectrum(values: Float[np.ndarray, "time unit"]) -> Float[np.ndarra
 def _power(
     values: Float[np.ndarray, "time unit"], sampling_interval: float, segment: int
 ) -> tuple[Float[np.ndarray, " frequency"], Float[np.ndarray, "frequency unit"]]:
+    frames = min(segment, len(values))
+    if frames < 3:
+        raise InputError(f"segment={segment}, {len(values)} frames: no frequency lies between 0 and the Nyquist frequency; give 3 or more of both")
     rate = 1.0 if math.isnan(sampling_interval) else 1 / sampling_interval
-    return scipy.signal.welch(values, fs=rate, nperseg=min(segment, len(values)), axis=0)
+    frequencies, power = scipy.signal.welch(values, fs=rate, nperseg=frames, axis=0)
+    between = slice(1, (frames + 1) // 2)  # an odd number of frames has no bin at the Nyquist frequency
+    return frequencies[between], power[between]
 
 
 def _check_lag(lag: int, frames: int) -> None:

@@ -16,28 +16,43 @@ from yuragi.spontaneous.recordings import checked_recording
 
 @dataclass(frozen=True, eq=False)
 class VARFit:
-    """A fitted vector autoregression y_t = c + Σ_l A_l y_{t-l} + e_t, cov(e) = Q.
+    """A fitted vector autoregression: what `fit_var` returns, and what surrogate recordings are drawn from.
 
-    y is the activity of the units, or, where ``loadings`` are given, the scores W (activity - mean) of leading principal components.
+        y_t = c + Σ_{l=1…p} A_l y_{t-l} + e_t,    cov(e) = Q
+
+    y is the activity of the units, or, where ``loadings`` are given, the scores W (activity - mean) of leading principal components; then
+    (component) stands for (unit) in the shapes of A, Q and c.
 
     coefficients
-        A (lag, unit, other_unit), or (lag, component, other_component): the influence of the other, ``lag`` frames ago, on the first
+        A, (lag, unit, other_unit), without unit: the influence of the other, ``lag`` frames ago, on the first
     noise_covariance
-        Q (unit, other_unit), in the recording's unit squared
+        Q, (unit, other_unit), in the recording's unit squared
     intercept
-        c (unit)
+        c, (unit), in the recording's unit
     criterion
-        BIC over ``order``, the candidates on the same frames
+        BIC(p), (order), in nats: the candidates on the same frames
     mean
-        of the recording (unit)
+        mean of the recording, (unit), in its unit
     loadings
-        W (component, unit), orthonormal rows; None where the units themselves were fitted
+        W, (component, unit), orthonormal rows; None where the units themselves were fitted
     explained_variance
-        share of the recording's variance in the fitted space; 1 where the units themselves were fitted
+        share of the recording's variance in the fitted space, 0 to 1; 1 where the units themselves were fitted
     sampling_interval
-        seconds between frames; NaN where unknown
+        Δt, seconds between frames; NaN where unknown
     n_frames
-        T, the length of the recording
+        T, the length of the recording in frames
+
+    `simulate`, `autocovariance` and what rests on them raise `InputError` for a fit that is not stationary (spectral radius of 1 or more).
+
+    Source: Lütkepohl 2005, New Introduction to Multiple Time Series Analysis, §2.1.
+
+    >>> from yuragi.spontaneous import fit_var
+    >>> generator = np.random.default_rng(0)
+    >>> fit = fit_var(xr.DataArray(generator.standard_normal((400, 3)), dims=("time", "unit")), order=2)
+    >>> fit.coefficients.sizes["lag"], fit.noise_covariance.shape, bool(fit.spectral_radius < 1)
+    (2, (3, 3), True)
+    >>> dict(fit.simulate(50, generator).sizes)
+    {'time': 50, 'unit': 3}
     """
 
     coefficients: xr.DataArray

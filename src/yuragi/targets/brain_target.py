@@ -13,7 +13,7 @@ import numpy as np
 
 from yuragi.errors import InputError, unknown
 from yuragi.files import read_netcdf, write_netcdf
-from yuragi.targets.file import Contents, contents_of, dataset_of
+from yuragi.targets.file import PARTS, Contents, contents_of, dataset_of
 from yuragi.targets.spontaneous_model import SpontaneousModel
 from yuragi.targets.stage import Stage, named_stage
 
@@ -48,9 +48,10 @@ class BrainTarget:
     spontaneous
         the `SpontaneousModel`, or None
     variance_ratio
-        spontaneous variance over stimulus-driven variance, both summed over units, or None where it is unknown
+        variance of ongoing activity over stimulus-driven variance, both summed over units, or None where it is unknown. Where it comes from
+        repeats of stimuli, ongoing activity is measured as trial-to-trial variability
     provenance
-        name of a stage, or "spontaneous" → where its numbers come from
+        name of a stage, "spontaneous" or "variance_ratio" → where its numbers come from
 
     >>> target = BrainTarget({"V1": Stage(1.04, (0.98, 1.10)), "V4": Stage(0.9)})
     >>> target.alpha("V1")
@@ -68,13 +69,14 @@ class BrainTarget:
     def __post_init__(self) -> None:
         if not self.stages and self.spontaneous is None:
             raise InputError("a target needs at least one stage with its alpha, or a spontaneous model")
-        if "spontaneous" in self.stages:
-            raise InputError("stage 'spontaneous' has the name of the spontaneous model; rename the stage")
+        for part in PARTS:
+            if part in self.stages:
+                raise InputError(f"stage '{part}' has the name of another part of the target; rename the stage")
         if self.variance_ratio is not None and not (math.isfinite(self.variance_ratio) and self.variance_ratio > 0):
             raise InputError(f"variance_ratio is {self.variance_ratio:g}; give a finite number above 0, or leave it out")
         for name in self.provenance:
-            if name not in (*self.stages, "spontaneous"):
-                raise unknown("provenance of", name, (*self.stages, "spontaneous"))
+            if name not in (*self.stages, *PARTS):
+                raise unknown("provenance of", name, (*self.stages, *PARTS))
 
     @classmethod
     def from_fits(
@@ -84,7 +86,41 @@ class BrainTarget:
         variance_ratio: float | None = None,
         provenance: Mapping[str, str] | None = None,
     ) -> BrainTarget:
-        """A target from fitted power laws (`yuragi.spectra.fit_power_law`) and a fitted autoregression (`yuragi.spontaneous.fit_var`)."""
+        """A target from fitted power laws and a fitted autoregression.
+
+        Exponents are taken over as they are. The autoregression y_t = c + Σ_l A_l y_{t-l} + e_t, cov(e) = Q, loses its mean and its scale and is
+        rotated into the principal components of its stationary covariance S = U diag(λ) U':
+
+            z_t = U' (y_t - μ) / √tr S,    A'_l = U' A_l U,    Q' = U' Q U / tr S,    λ' = λ / tr S
+
+        so that the total variance of z is 1; only ``variance_ratio`` says how strong it is.
+
+        spectra
+            name of a stage → its fit, in the order of the hierarchy: `yuragi.spectra.PowerLawFit`, or anything with α (`alpha`), its interval (low,
+            high) or None (`alpha_interval`), the first and last rank (`ranks`, 1-based, inclusive) and R² (`r_squared`); none has a unit
+        spontaneous
+            `yuragi.spontaneous.VARFit`, or anything with A (`coefficients`: lag, variable, other variable), Q (`noise_covariance`: variable, other
+            variable, in activity squared) and the seconds between frames or NaN (`sampling_interval`). None: a target of spectra alone
+        variance_ratio
+            ρ, variance of ongoing activity over stimulus-driven variance, each summed over units; above 0 and without unit.
+            `yuragi.spectra.variance_ratio` measures it as trial-to-trial variability. None: unknown
+        provenance
+            name of a stage, "spontaneous" or "variance_ratio" → where its numbers come from, in words
+
+        Raises `InputError` for a target without any content, an exponent or a variance ratio that is not above 0, an autoregression that is not
+        stationary (spectral radius of 1 or more), and provenance of something that the target does not have.
+
+        Source: the stationary covariance of an autoregression as in Lütkepohl 2005, New Introduction to Multiple Time Series Analysis, §2.1; its
+        scale and basis are this package's convention.
+
+        >>> from yuragi.spectra import fit_power_law
+        >>> from yuragi.spontaneous import fit_var
+        >>> recording = xr.DataArray(np.random.default_rng(0).standard_normal((500, 3)), dims=("time", "unit"))
+        >>> fit = fit_power_law(np.arange(1, 101) ** -1.2, ranks=(11, 100))
+        >>> target = BrainTarget.from_fits({"V1": fit}, fit_var(recording, order=1), variance_ratio=0.4, provenance={"variance_ratio": "a guess"})
+        >>> round(target.alpha("V1"), 6), target.spontaneous.n_components, round(float(target.spontaneous.eigenvalues.sum()), 6)
+        (1.2, 3, 1.0)
+        """
         stages = {}
         for name, fit in spectra.items():
             interval = None if fit.alpha_interval is None else (float(fit.alpha_interval[0]), float(fit.alpha_interval[1]))
@@ -154,4 +190,7 @@ class BrainTarget:
             if self.provenance.get("spontaneous"):
                 lines.append(f"  from {self.provenance['spontaneous']}")
         ratio = "unknown" if self.variance_ratio is None else f"{self.variance_ratio:.3g}"
-        return "\n".join([*lines, "", f"Variance ratio, spontaneous / stimulus-driven: {ratio}"])
+        lines += ["", f"Variance ratio, ongoing (from repeats: trial-to-trial) / stimulus-driven: {ratio}"]
+        if self.provenance.get("variance_ratio"):
+            lines.append(f"  from {self.provenance['variance_ratio']}")
+        return "\n".join(lines)

@@ -23,6 +23,10 @@ DESCRIPTION = (
 )
 
 
+PARTS = ("spontaneous", "variance_ratio")
+"""What a target holds beside its stages; each may have an entry in its provenance."""
+
+
 class Variable(NamedTuple):
     """A variable of the file, in words; texts have no units."""
 
@@ -61,7 +65,12 @@ OTHERS = {
     "provenance": Variable(("stage",), "source of alpha", "where the numbers of the stage come from", None),
     "sampling_interval": Variable((), "time between frames", "duration of one lag; NaN where unknown", "s"),
     "spontaneous_provenance": Variable((), "source of the spontaneous model", "where the spontaneous model comes from", None),
-    "variance_ratio": Variable((), "spontaneous variance over stimulus-driven variance", "each summed over units"),
+    "variance_ratio": Variable(
+        (),
+        "variance of ongoing activity over stimulus-driven variance",
+        "each summed over units; where it comes from repeats of stimuli, ongoing activity is measured as trial-to-trial variability",
+    ),
+    "variance_ratio_provenance": Variable((), "source of the variance ratio", "where the variance ratio comes from", None),
 }
 
 
@@ -88,8 +97,7 @@ def dataset_of(contents: Contents) -> xr.Dataset:
         values |= {name: getattr(model, name) for name in (*SPONTANEOUS, "sampling_interval")}
         numbers = np.arange(1, model.n_components + 1)
         coords |= {"lag": np.arange(1, model.order + 1), "component": numbers, "other_component": numbers}
-    if "spontaneous" in provenance:
-        values["spontaneous_provenance"] = np.array(provenance["spontaneous"], dtype=object)
+    values |= {f"{part}_provenance": np.array(provenance[part], dtype=object) for part in PARTS if part in provenance}
     if variance_ratio is not None:
         values["variance_ratio"] = variance_ratio
     described = {name: _described(name, value) for name, value in values.items()}
@@ -113,8 +121,7 @@ def contents_of(data: xr.Dataset) -> Contents:
         arrays = {name: _array(data, name, variable.dims) for name, variable in SPONTANEOUS.items()}
         interval = _scalar(data, "sampling_interval")
         model = SpontaneousModel(**arrays, sampling_interval=math.nan if interval is None else interval)
-    if "spontaneous_provenance" in data:
-        provenance["spontaneous"] = str(data["spontaneous_provenance"].item())
+    provenance |= {part: str(data[f"{part}_provenance"].item()) for part in PARTS if f"{part}_provenance" in data}
     return Contents(stages, model, _scalar(data, "variance_ratio"), provenance)
 
 

@@ -24,7 +24,7 @@ def accuracy(
     draws
         draws a stochastic network is averaged over
     chunk
-        most images times draws that go through the network at a time
+        most images times draws times time steps that go through the network at a time
     """
     with evaluation_mode(network):
         return float(score(network, images, labels, generator, draws, chunk).fraction_correct.double().mean())

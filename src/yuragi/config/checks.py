@@ -1,0 +1,189 @@
+"""What no single key can tell: names that must exist elsewhere and sizes that must fit the data, told before any job runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from yuragi.errors import unknown
+
+if TYPE_CHECKING:
+    from yuragi.config.model import Config, Experiment
+    from yuragi.jobs.target import Spec as TargetDescription
+    from yuragi.jobs.train import Arm
+
+FRAMES_PER_COEFFICIENT = 10
+"""What `yuragi.spontaneous` asks of a recording when it chooses the components itself; not imported, since that loads numpy."""
+
+
+def check(config: Config) -> None:
+    """A `ValueError` of one line names the first key that does not fit the rest, its value and the remedy."""
+    _check_target(config)
+    for name, experiment in config.experiments.items():
+        _check_experiment(config, name, experiment)
+    _check_arms(config)
+    for name in config.responses():
+        _check_spectrum(config, name)
+    for name in config.spontaneous_recordings():
+        _check_autoregression(config, name)
+
+
+def _check_target(config: Config) -> None:
+    for section, there in (("spectra", config.responses()), ("spontaneous", config.spontaneous_recordings())):
+        for name in getattr(config, section).overrides:
+            _known(f"{section}.overrides", name, there)
+    target = config.target
+    if target is None:
+        return
+    if target.file is None and not target.stages and target.spontaneous is None:
+        raise ValueError("target: it names no stages, no spontaneous activity and no file; give one of them, or null")
+    for stage, name in target.stages.items():
+        _known(f"target.stages.{stage}", name, config.responses())
+        if stage == "spontaneous":
+            raise ValueError("target.stages.spontaneous: this is the name of the spontaneous model; rename the stage")
+    if target.spontaneous is not None:
+        _known("target.spontaneous", target.spontaneous, config.spontaneous_recordings())
+    if isinstance(target.variance_ratio, str):
+        _known("target.variance_ratio", target.variance_ratio, config.responses())
+
+
+class Offer(NamedTuple):
+    """What a brain target will hold, and where one would add to it."""
+
+    stages: Iterable[str]
+    spontaneous: bool
+    variance_ratio: bool
+    add_spontaneous: str
+    add_variance_ratio: str
+
+
+def _offered(target: TargetDescription) -> Offer:
+    if target.file is None:
+        return Offer(
+            target.stages,
+            target.spontaneous is not None,
+            target.variance_ratio is not None,
+            "target.spontaneous; name a recording of spontaneous activity there",
+            "target.variance_ratio; give a number or the name of responses there",
+        )
+    if not Path(target.file).is_file():
+        raise ValueError(f"target.file = '{target.file}': no such file; write it first, or mend the path, which counts from the folder of the run")
+    from yuragi.targets import BrainTarget
+
+    try:
+        held = BrainTarget.read(target.file)
+    except (TypeError, ValueError, KeyError) as error:
+        told = " ".join(str(error).removeprefix(f"{target.file}: ").split())
+        raise ValueError(f"target.file = '{target.file}': {told}") from None
+    return Offer(
+        held.stages,
+        held.spontaneous is not None,
+        held.variance_ratio is not None,
+        f"a spontaneous model, and target.file = '{target.file}' holds none; add it there",
+        f"variance_ratio, and target.file = '{target.file}' holds none; add it there, or give a number here",
+    )
+
+
+def _check_arms(config: Config) -> None:
+    offer = None if config.target is None else _offered(config.target)
+    for name, arm in config.arms.items():
+        if offer is not None:
+            _check_offer(f"arms.{name}", arm, offer)
+        elif arm.needs_target:
+            raise ValueError(f"arms.{name}: it needs the brain target, and target is null; describe one under 'target'")
+    if "plain" in config.arms and config.arms["plain"] != type(config.arms["plain"])():
+        raise ValueError("arms.plain: the plain arm carries no constraint; give the constrained one another name")
+
+
+def _check_offer(key: str, arm: Arm, offer: Offer) -> None:
+    if arm.penalty is not None:
+        for layer, stage in arm.penalty.layers.items():
+            if isinstance(stage, str):
+                _known(f"{key}.penalty.layers.{layer}", stage, offer.stages)
+    if arm.noise is not None and arm.noise.needs_target:
+        if arm.noise.kind != "white" and not offer.spontaneous:
+            raise ValueError(f"{key}.noise: it needs {offer.add_spontaneous}")
+        if arm.noise.relative_variance == "target" and not offer.variance_ratio:
+            raise ValueError(f"{key}.noise.relative_variance: 'target' needs {offer.add_variance_ratio}")
+
+
+def _check_experiment(config: Config, name: str, experiment: Experiment) -> None:
+    key = f"experiments.{name}"
+    for arm in experiment.arms or ():
+        _known(f"{key}.arms", arm, config.arms)
+    if "plain" not in config.arms_of(name):
+        raise ValueError(f"{key}.arms: the arm 'plain' is missing; every other arm is compared with it")
+    for arm in config.arms_of(name):
+        _check_layers(f"arms.{arm}", config.arms[arm], f"{key}.network", experiment)
+    if not config.attacks:
+        raise ValueError("attacks: none is given, but there are experiments; add one, for instance pgd: {kind: pgd}")
+    there = experiment.images.sizes()
+    for setting, value, part in (("test_images", experiment.test_images, "test"), ("training.batch", experiment.training.batch, "train")):
+        if value > there.get(part, value):
+            raise ValueError(f"{key}.{setting} = {value}: {key}.images has {there[part]} images in its part '{part}'; lower it to at most that")
+
+
+def _check_layers(key: str, arm: Arm, where: str, experiment: Experiment) -> None:
+    names = experiment.network.names()
+    used = {f"{key}.penalty.layers": layer for layer in arm.penalty.layers} if arm.penalty else {}
+    if arm.noise:
+        used[f"{key}.noise.layer"] = arm.noise.layer
+        names = ("input", *names)
+    for place, layer in used.items():
+        if layer not in names:
+            raise ValueError(f"{place} = '{layer}': {where} has no such layer; it has {', '.join(names)}")
+    if arm.penalty is None:
+        return
+    widths = experiment.network.widths()
+    anchor, last = arm.penalty.penalised_ranks()
+    for layer in arm.penalty.layers:
+        width = widths.get(layer)
+        if width is not None and anchor >= width:
+            raise ValueError(
+                f"{key}.penalty.anchor = {anchor}: the {width} units of {layer} in {where} leave no rank after it; lower it, or widen the layer"
+            )
+        if width is not None and last is not None and last > width:
+            raise ValueError(f"{key}.penalty.last_rank = {last}: {layer} in {where} has {width} units; lower it, widen the layer, or set null")
+
+
+def _check_spectrum(config: Config, name: str) -> None:
+    ranks, sizes = config.spectra_of(name).ranks, config.recordings[name].sizes()
+    if sizes.get("repeats", 2) < 2:
+        raise ValueError(f"recordings.{name}: it has one repeat only; cross-validated spectra need two or more, so choose data with repeats")
+    key = f"{_setting(config.spectra.overrides, 'spectra', name, 'ranks')} = {list(ranks)} for recordings.{name}"
+    remedy = f"lower the last rank, or set spectra.overrides.{name}.ranks"
+    if ranks[1] > sizes.get("units", ranks[1]):
+        raise ValueError(f"{key}: its spectrum has {sizes['units']} ranks; {remedy}")
+    # The interval of the exponent leaves out one stimulus at least, and a spectrum has one rank less than stimuli.
+    if ranks[1] > sizes.get("stimuli", ranks[1] + 2) - 2:
+        raise ValueError(f"{key}: an interval over its {sizes['stimuli']} stimuli reaches rank {sizes['stimuli'] - 2} at most; {remedy}")
+
+
+def _check_autoregression(config: Config, name: str) -> None:
+    settings, sizes = config.spontaneous_of(name), config.recordings[name].sizes()
+    frames, units, components = sizes.get("frames"), sizes.get("units"), settings.components
+    overrides = config.spontaneous.overrides
+    if isinstance(components, int) and units is not None and components > units:
+        key = _setting(overrides, "spontaneous", name, "components")
+        raise ValueError(f"{key} = {components} for recordings.{name}: it has {units} units; lower it to at most that, or set 'auto'")
+    which, order = ("max_order", settings.max_order) if settings.order == "bic" else ("order", settings.order)
+    variables = units if components is None else components
+    if frames is None or variables is None:
+        return
+    needed = FRAMES_PER_COEFFICIENT * order if variables == "auto" else order + variables * order + 1 + variables
+    if frames < needed:
+        told = "" if variables == "auto" else f" with {variables} variables"
+        remedy = "lower it" if variables == "auto" else "lower it, or set components to 'auto' or fewer"
+        key = _setting(overrides, "spontaneous", name, which)
+        raise ValueError(f"{key} = {order} for recordings.{name}: it needs {needed} frames{told} and the run has {frames} frames only; {remedy}")
+
+
+def _setting(overrides: dict[str, dict[str, object]], section: str, name: str, key: str) -> str:
+    """Where a setting of one recording stands: among the overrides, or in the section itself."""
+    return f"{section}.overrides.{name}.{key}" if key in overrides.get(name, {}) else f"{section}.{key}"
+
+
+def _known(key: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ValueError(str(unknown(f"{key}: the name", name, known)))
