@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, model_validator
@@ -45,21 +44,17 @@ def run(
         BrainTarget.read(written).write(target)
         return
     files = {path.stem: path for path in spectra or []}
-
-    def opened(name: str) -> Path:
+    for name in (*spec.stages.values(), *([spec.variance_ratio] if isinstance(spec.variance_ratio, str) else [])):
         if name not in files:
             raise unknown("spectrum", name, files)
-        return files[name]
-
+    measured = {name: read_netcdf(path, "alpha") for name, path in files.items()}
+    provenance = {stage: f"cvPCA of {_origin(name, measured[name])}" for stage, name in spec.stages.items()}
     ratio = spec.variance_ratio
     if isinstance(ratio, str):
-        ratio = float(read_netcdf(opened(ratio), "variance_ratio")["variance_ratio"])
+        provenance["variance_ratio"] = f"trial-to-trial over stimulus-driven variance of {_origin(ratio, measured[ratio])}"
+        ratio = float(measured[ratio]["variance_ratio"])
         if not ratio > 0:
             raise InputError(f"{files[spec.variance_ratio]}: the variance ratio {ratio:.3g} is not positive; give a number as target.variance_ratio")
-    provenance = {stage: f"cvPCA of {_origin(name, read_netcdf(opened(name), 'alpha'))}" for stage, name in spec.stages.items()}
-    if isinstance(spec.variance_ratio, str):
-        origin = _origin(spec.variance_ratio, read_netcdf(opened(spec.variance_ratio), "variance_ratio"))
-        provenance["variance_ratio"] = f"trial-to-trial over stimulus-driven variance of {origin}"
     elif ratio is not None:
         provenance["variance_ratio"] = "a number in the configuration"
     spontaneous = None
@@ -67,7 +62,7 @@ def run(
         dataset = read_netcdf(model, "coefficients")
         spontaneous = VARFit.from_dataset(dataset)
         provenance["spontaneous"] = f"vector autoregression of {_origin(model.stem, dataset)}"
-    fits = {stage: _fit(opened(name)) for stage, name in spec.stages.items()}
+    fits = {stage: _fit(measured[name]) for stage, name in spec.stages.items()}
     BrainTarget.from_fits(fits, spontaneous=spontaneous, variance_ratio=ratio, provenance=provenance).write(target)
 
 
@@ -77,14 +72,13 @@ def _origin(name: str, dataset: xr.Dataset) -> str:
     return f"'{name}' ({', '.join(known)})" if known else f"'{name}'"
 
 
-def _fit(path: Path) -> PowerLawFit:
+def _fit(spectra: xr.Dataset) -> PowerLawFit:
     """The power law that the spectra job fitted to the cross-validated spectrum."""
     import numpy as np
 
-    from yuragi.files import read_netcdf
     from yuragi.spectra.power_law import PowerLawFit
 
-    dataset = read_netcdf(path, "alpha").sel(estimator="cvpca")
+    dataset = spectra.sel(estimator="cvpca")
     interval = (float(dataset["alpha_low"]), float(dataset["alpha_high"]))
     return PowerLawFit(
         alpha=float(dataset["alpha"]),
