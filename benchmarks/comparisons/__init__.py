@@ -1,0 +1,1 @@
+"""What this library is compared with: one file a topic, each with a tuple ``COMPARISONS``."""

@@ -1,0 +1,177 @@
+"""This library beside its peers: both sides in one process, in turns, on the same data, their results asserted equal.
+
+    python benchmarks/peers.py            # all
+    python benchmarks/peers.py "VAR"      # those whose name contains this, without writing the table
+
+writes `results/reference/peers.csv` and the table in `docs/scaling.md`. One thread a process, process time; the ratio is of medians.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "results" / "reference" / "peers.csv"
+sys.path.insert(0, str(ROOT))
+
+
+class Sides(NamedTuple):
+    """Two ways to the same result; ``peer`` is None where it cannot run at this size."""
+
+    ours: Callable[[], Any]
+    peer: Callable[[], Any] | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One claim about speed.
+
+    name
+        what is computed, and at which size
+    peer
+        whom it is compared with: a library's function, or a floor such as the products that nobody can avoid
+    prepare
+        makes the data and returns both sides
+    difference
+        the largest difference between the results of ours and of the peer
+    tolerance
+        the largest that is still equal
+    faster
+        how many times faster ours must at least be; below 1 for a floor (0.4: at most 2.5 times slower)
+    rounds
+        turns of each side; the median counts
+    memory_mib
+        most memory that ours may hold beyond its data, None: not measured
+    seconds
+        most seconds that ours may take, None: no bound
+    warm_up
+        the same two sides at a small size, run once before anything is measured: libraries load on first use
+    """
+
+    name: str
+    peer: str
+    prepare: Callable[[], Sides]
+    difference: Callable[[Any, Any], float] | None = None
+    tolerance: float = 0.0
+    faster: float | None = None
+    rounds: int = 5
+    memory_mib: float | None = None
+    seconds: float | None = None
+    warm_up: Callable[[], Sides] | None = None
+
+
+def comparisons() -> list[Comparison]:
+    """All of them, in the order of their files."""
+    package = importlib.import_module("benchmarks.comparisons")
+    modules = [importlib.import_module(f"benchmarks.comparisons.{found.name}") for found in pkgutil.iter_modules(package.__path__)]
+    return [comparison for module in modules for comparison in module.COMPARISONS]
+
+
+def measure(comparison: Comparison) -> dict[str, Any]:
+    """Times of both sides, their difference and the memory of ours; the memory first, while nothing else has raised the peak."""
+    if comparison.warm_up is not None:
+        for side in comparison.warm_up():
+            if side is not None:
+                side()
+    ours, peer = comparison.prepare()
+    before = _peak_mib()
+    start = time.process_time()
+    result = ours()
+    times = {"ours": [time.process_time() - start], "peer": []}
+    memory = _peak_mib() - before
+    found: dict[str, Any] = {"memory_mib": memory}
+    for number in range(comparison.rounds):
+        if peer is not None:
+            start = time.process_time()
+            other = peer()
+            times["peer"].append(time.process_time() - start)
+            if number == 0 and comparison.difference is not None:
+                found["difference"] = float(comparison.difference(result, other))
+        if number + 1 < comparison.rounds:
+            start = time.process_time()
+            ours()
+            times["ours"].append(time.process_time() - start)
+    found["ours_seconds"] = statistics.median(times["ours"])
+    found["peer_seconds"] = statistics.median(times["peer"]) if times["peer"] else None
+    return found
+
+
+def row(comparison: Comparison, found: dict[str, Any]) -> dict[str, Any]:
+    """What was found beside what is asked."""
+    ratio = None if found["peer_seconds"] is None else found["peer_seconds"] / found["ours_seconds"]
+    difference = found.get("difference")
+    held = (
+        (comparison.faster is None or (ratio is not None and ratio >= comparison.faster))
+        and (difference is None or difference <= comparison.tolerance)
+        and (comparison.memory_mib is None or found["memory_mib"] <= comparison.memory_mib)
+        and (comparison.seconds is None or found["ours_seconds"] <= comparison.seconds)
+    )
+    return {
+        "what": comparison.name,
+        "peer": comparison.peer,
+        "ours_seconds": found["ours_seconds"],
+        "peer_seconds": found["peer_seconds"],
+        "times_faster": ratio,
+        "asked_times_faster": comparison.faster,
+        "difference": difference,
+        "tolerance": None if comparison.difference is None else comparison.tolerance,
+        "memory_mib": found["memory_mib"],
+        "asked_memory_mib": comparison.memory_mib,
+        "asked_seconds": comparison.seconds,
+        "held": held,
+    }
+
+
+def main(wanted: str = "") -> int:
+    """Measure, print, and write the table when everything was measured; 1 where the results of two sides differ."""
+    import pandas as pd
+
+    from yuragi.files import write_table
+
+    rows = []
+    for comparison in comparisons():
+        if wanted not in comparison.name:
+            continue
+        rows.append(row(comparison, _measure_apart(comparison.name, comparison.peer)))
+        print(json.dumps(rows[-1]), flush=True)
+    if not wanted:
+        write_table(pd.DataFrame(rows), TABLE)
+    different = [found["what"] for found in rows if found["difference"] is not None and found["difference"] > found["tolerance"]]
+    if different:
+        print(f"results differ from the peer's: {'; '.join(different)}", file=sys.stderr)
+    return int(bool(different))
+
+
+def _measure_apart(name: str, peer: str) -> dict[str, Any]:
+    environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    done = subprocess.run([sys.executable, __file__, "--one", name, peer], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{name}: failed\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _peak_mib() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # bytes there, kibibytes elsewhere
+
+
+if __name__ == "__main__":
+    # The comparisons' files import this one under its own name.
+    sys.modules["benchmarks.peers"] = sys.modules["__main__"]
+    if sys.argv[1:2] == ["--one"]:
+        chosen = next(found for found in comparisons() if (found.name, found.peer) == (sys.argv[2], sys.argv[3]))
+        print(json.dumps(measure(chosen)))
+    else:
+        sys.exit(main(*sys.argv[1:2]))
