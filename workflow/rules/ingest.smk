@@ -25,6 +25,7 @@ rule fetch_dataset:
 rule ingest:
     input:
         lambda wildcards: plan.markers(f"{wildcards.kind}/{wildcards.name}"),
+        lambda wildcards: plan.local_files(f"{wildcards.kind}/{wildcards.name}"),
     output:
         f"{plan.results}/{{kind}}/{{name}}.nc",
     log:

@@ -43,6 +43,10 @@ class Plan:
         chosen = self.datasets if name is None else {name: self.datasets[name]}
         return [f"{self.config.data.cache}/.fetched/{self.config.name}/{key}.json" for key, dataset in chosen.items() if dataset.files()]
 
+    def local_files(self, name: str) -> list[str]:
+        """The files of the user's own that a data set is read from."""
+        return [str(path) for path in self.datasets[name].local_files()]
+
     def lost(self, name: str) -> list[str]:
         """Files of a data set that were fetched once and have gone from the cache since: they make its fetching run again."""
         dataset = self.datasets[name]

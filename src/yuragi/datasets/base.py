@@ -6,10 +6,11 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import lazy_loader as lazy
 
+from yuragi.files import sha256_of
 from yuragi.plugins import Plugin
 
 xr = lazy.load("xarray")
@@ -47,7 +48,7 @@ class Dataset(Plugin):
     """A data set: its fields are the options, its class attributes tell where it comes from and on which terms.
 
     A data set is *embedded* when an installed package ships it, *simulated* when it is computed (its kind begins with
-    ``simulated_``), and otherwise *fetched* from ``SOURCES``.
+    ``simulated_``), *local* when its options name files of the user's own, and otherwise *fetched* from ``SOURCES``.
     """
 
     SOURCES: ClassVar[tuple[RemoteFile, ...]] = ()
@@ -58,17 +59,24 @@ class Dataset(Plugin):
     """The page that tells more."""
     contents: ClassVar[Literal["responses", "recording", "images"]]
     embedded: ClassVar[bool] = False
+    local: ClassVar[bool] = False
+    example: ClassVar[Mapping[str, Any]] = {}
+    """Options of an example, where some have no default."""
 
     @classmethod
-    def origin(cls) -> Literal["embedded", "simulated", "fetched"]:
+    def origin(cls) -> Literal["embedded", "simulated", "local", "fetched"]:
         """Where the data come from."""
         if cls.model_fields["kind"].default.startswith("simulated_"):
             return "simulated"
-        return "embedded" if cls.embedded else "fetched"
+        return "embedded" if cls.embedded else "local" if cls.local else "fetched"
 
     def files(self) -> tuple[RemoteFile, ...]:
         """The files that these options need; nothing for embedded and simulated data."""
         return self.SOURCES
+
+    def local_files(self) -> tuple[Path, ...]:
+        """The files of the user's own that these options name: what is made from them is made anew when they change."""
+        return ()
 
     def sizes(self) -> dict[str, int]:
         """The sizes known before anything is read; the configuration is checked with them.
@@ -97,8 +105,8 @@ class Dataset(Plugin):
 
     def sha256(self) -> str:
         """The hash of the file that was read; of several files, ``name=hash`` for each."""
-        files = self.files()
-        return files[0].sha256 if len(files) == 1 else ", ".join(f"{file.name}={file.sha256}" for file in files)
+        hashes = {file.name: file.sha256 for file in self.files()} | {path.name: sha256_of(path) for path in self.local_files()}
+        return next(iter(hashes.values())) if len(hashes) == 1 else ", ".join(f"{name}={found}" for name, found in hashes.items())
 
     def provenance(self) -> dict[str, str]:
         """The attributes that every array carries: source, licence, citation, sha256."""

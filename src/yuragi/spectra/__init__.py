@@ -14,9 +14,15 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "bootstrap": ["alpha_interval", "bootstrap_exponent"],
         "calibration": ["calibrate", "pure_noise"],
+        "cross_spectrum": ["cross_decomposition"],
+        "dimensionality": ["participation_ratio"],
+        "estimators": ["Estimate", "estimate"],
+        "hierarchy": ["compare_hierarchy"],
+        "eigenmoments": ["EigenmomentFit", "meme"],
         "pca": ["pca_spectrum"],
         "power_law": ["PowerLawFit", "fit_power_law"],
         "repeats": ["split_repeats"],
+        "shared_variance": ["svca"],
         "variance": ["noise_variance", "signal_variance", "variance_ratio"],
     },
 )

@@ -8,6 +8,12 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
+        "coactivation": ["CoactivationPatterns", "coactivation_patterns", "match_patterns"],
+        "connectivity": ["sliding_window_correlation", "sliding_window_variance"],
+        "hidden_states": ["HiddenMarkovFit", "fit_hidden_markov"],
+        "moments": ["kurtosis", "multivariate_kurtosis"],
+        "nulls": ["autoregressive_surrogate", "phase_randomize", "spectral_covariance_surrogate", "static_surrogate"],
+        "prediction": ["predict_held_out"],
         "var": ["fit_var"],
         "var_model": ["VARFit"],
         "statistics": [
