@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "repeats": ["split_repeats"],
         "shared_variance": ["svca"],
         "variance": ["noise_variance", "signal_variance", "variance_ratio"],
+        "variance_interval": ["variance_ratio_interval"],
     },
 )
 __all__ += ["cvpca"]

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "moments": ["kurtosis", "multivariate_kurtosis"],
         "nulls": ["autoregressive_surrogate", "phase_randomize", "spectral_covariance_surrogate", "static_surrogate"],
         "prediction": ["predict_held_out"],
+        "uncertainty": ["ModelIntervals", "model_intervals"],
         "var": ["fit_var"],
         "var_model": ["VARFit"],
         "statistics": [

@@ -14,7 +14,7 @@ import numpy as np
 from yuragi.errors import InputError, unknown
 from yuragi.files import read_netcdf, write_netcdf
 from yuragi.targets.file import PARTS, Contents, contents_of, dataset_of
-from yuragi.targets.spontaneous_model import SpontaneousModel
+from yuragi.targets.spontaneous_model import Intervals, SpontaneousModel
 from yuragi.targets.stage import Stage, named_stage
 
 xr = lazy.load("xarray")
@@ -52,6 +52,8 @@ class BrainTarget:
         repeats of stimuli, ongoing activity is measured as trial-to-trial variability
     provenance
         name of a stage, "spontaneous" or "variance_ratio" → where its numbers come from
+    variance_ratio_interval
+        (low, high) of the variance ratio, or None where it is unknown
 
     >>> target = BrainTarget({"V1": Stage(1.04, (0.98, 1.10)), "V4": Stage(0.9)})
     >>> target.alpha("V1")
@@ -65,6 +67,7 @@ class BrainTarget:
     spontaneous: SpontaneousModel | None = None
     variance_ratio: float | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    variance_ratio_interval: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not self.stages and self.spontaneous is None:
@@ -74,6 +77,8 @@ class BrainTarget:
                 raise InputError(f"stage '{part}' has the name of another part of the target; rename the stage")
         if self.variance_ratio is not None and not (math.isfinite(self.variance_ratio) and self.variance_ratio > 0):
             raise InputError(f"variance_ratio is {self.variance_ratio:g}; give a finite number above 0, or leave it out")
+        if self.variance_ratio_interval is not None and not 0 <= self.variance_ratio_interval[0] <= self.variance_ratio_interval[1]:
+            raise InputError(f"variance_ratio_interval is {self.variance_ratio_interval}; give (low, high) from 0 up, or leave it out")
         for name in self.provenance:
             if name not in (*self.stages, *PARTS):
                 raise unknown("provenance of", name, (*self.stages, *PARTS))
@@ -85,6 +90,9 @@ class BrainTarget:
         spontaneous: Autoregression | None = None,
         variance_ratio: float | None = None,
         provenance: Mapping[str, str] | None = None,
+        *,
+        spontaneous_intervals: Intervals | None = None,
+        variance_ratio_interval: tuple[float, float] | None = None,
     ) -> BrainTarget:
         """A target from fitted power laws and a fitted autoregression.
 
@@ -96,8 +104,9 @@ class BrainTarget:
         so that the total variance of z is 1; only ``variance_ratio`` says how strong it is.
 
         spectra
-            name of a stage → its fit, in the order of the hierarchy: `yuragi.spectra.PowerLawFit`, or anything with α (`alpha`), its interval (low,
-            high) or None (`alpha_interval`), the first and last rank (`ranks`, 1-based, inclusive) and R² (`r_squared`); none has a unit
+            name of a stage → its fit, in the order of the hierarchy: `yuragi.spectra.PowerLawFit`, `yuragi.spectra.EigenmomentFit`, or anything with
+            α (`alpha`), its interval (low, high) or None (`alpha_interval`), the first and last rank (`ranks`, 1-based, inclusive) and R²
+            (`r_squared`, NaN where there is none); none has a unit
         spontaneous
             `yuragi.spontaneous.VARFit`, or anything with A (`coefficients`: lag, variable, other variable), Q (`noise_covariance`: variable, other
             variable, in activity squared) and the seconds between frames or NaN (`sampling_interval`). None: a target of spectra alone
@@ -106,6 +115,10 @@ class BrainTarget:
             `yuragi.spectra.variance_ratio` measures it as trial-to-trial variability. None: unknown
         provenance
             name of a stage, "spontaneous" or "variance_ratio" → where its numbers come from, in words
+        spontaneous_intervals
+            of λ' and of the spectral radius: `yuragi.spontaneous.model_intervals` of the fit. None: unknown
+        variance_ratio_interval
+            (low, high) of ρ: `yuragi.spectra.variance_ratio_interval`. None: unknown
 
         Raises `InputError` for a target without any content, an exponent or a variance ratio that is not above 0, an autoregression that is not
         stationary (spectral radius of 1 or more), and provenance of something that the target does not have.
@@ -124,13 +137,18 @@ class BrainTarget:
         stages = {}
         for name, fit in spectra.items():
             interval = None if fit.alpha_interval is None else (float(fit.alpha_interval[0]), float(fit.alpha_interval[1]))
-            stages[name] = named_stage(name, float(fit.alpha), interval, (int(fit.ranks[0]), int(fit.ranks[1])), float(fit.r_squared))
+            r_squared = float(fit.r_squared)
+            ranks = (int(fit.ranks[0]), int(fit.ranks[1]))
+            stages[name] = named_stage(name, float(fit.alpha), interval, ranks, None if math.isnan(r_squared) else r_squared)
         model = None
         if spontaneous is not None:
             model = SpontaneousModel.from_autoregression(
-                np.asarray(spontaneous.coefficients), np.asarray(spontaneous.noise_covariance), float(spontaneous.sampling_interval)
+                np.asarray(spontaneous.coefficients),
+                np.asarray(spontaneous.noise_covariance),
+                float(spontaneous.sampling_interval),
+                spontaneous_intervals,
             )
-        return cls(stages, model, variance_ratio, dict(provenance or {}))
+        return cls(stages, model, variance_ratio, dict(provenance or {}), variance_ratio_interval)
 
     def alpha(self, stage: str) -> float:
         """α of a stage; an `InputError` lists the stages that exist."""
@@ -160,7 +178,7 @@ class BrainTarget:
 
     def to_dataset(self) -> xr.Dataset:
         """The target as a dataset whose variables explain themselves."""
-        return dataset_of(Contents(self.stages, self.spontaneous, self.variance_ratio, self.provenance))
+        return dataset_of(Contents(self.stages, self.spontaneous, self.variance_ratio, self.provenance, self.variance_ratio_interval))
 
     @classmethod
     def from_dataset(cls, data: xr.Dataset) -> BrainTarget:
@@ -190,6 +208,8 @@ class BrainTarget:
             if self.provenance.get("spontaneous"):
                 lines.append(f"  from {self.provenance['spontaneous']}")
         ratio = "unknown" if self.variance_ratio is None else f"{self.variance_ratio:.3g}"
+        if self.variance_ratio_interval is not None:
+            ratio += " ({:.3g} to {:.3g})".format(*self.variance_ratio_interval)
         lines += ["", f"Variance ratio, ongoing (from repeats: trial-to-trial) / stimulus-driven: {ratio}"]
         if self.provenance.get("variance_ratio"):
             lines.append(f"  from {self.provenance['variance_ratio']}")

@@ -61,6 +61,14 @@ SPONTANEOUS = {
         "the noise that enters in each frame, on the scale where the total stationary variance is 1",
     ),
 }
+INTERVALS = {
+    "eigenvalues_low": Variable(("component",), "lower end of the interval of each eigenvalue", "absent where the intervals are unknown"),
+    "eigenvalues_high": Variable(("component",), "upper end of the interval of each eigenvalue", "absent where the intervals are unknown"),
+    "spectral_radius_low": Variable((), "lower end of the interval of the spectral radius", "absent where the interval is unknown"),
+    "spectral_radius_high": Variable((), "upper end of the interval of the spectral radius", "absent where the interval is unknown"),
+    "variance_ratio_low": Variable((), "lower end of the interval of the variance ratio", "absent where the interval is unknown"),
+    "variance_ratio_high": Variable((), "upper end of the interval of the variance ratio", "absent where the interval is unknown"),
+}
 OTHERS = {
     "provenance": Variable(("stage",), "source of alpha", "where the numbers of the stage come from", None),
     "sampling_interval": Variable((), "time between frames", "duration of one lag; NaN where unknown", "s"),
@@ -81,11 +89,12 @@ class Contents(NamedTuple):
     spontaneous: SpontaneousModel | None
     variance_ratio: float | None
     provenance: Mapping[str, str]
+    variance_ratio_interval: tuple[float, float] | None = None
 
 
 def dataset_of(contents: Contents) -> xr.Dataset:
     """The dataset that holds a target."""
-    stages, model, variance_ratio, provenance = contents
+    stages, model, variance_ratio, provenance, ratio_interval = contents
     values: dict[str, Any] = {}
     coords: dict[str, Any] = {}
     if stages:
@@ -95,11 +104,15 @@ def dataset_of(contents: Contents) -> xr.Dataset:
         coords["stage"] = np.array(list(stages), dtype=object)
     if model is not None:
         values |= {name: getattr(model, name) for name in (*SPONTANEOUS, "sampling_interval")}
+        if model.eigenvalue_intervals is not None:
+            values |= dict(zip(("eigenvalues_low", "eigenvalues_high"), model.eigenvalue_intervals.T, strict=True))
+        values |= _ends("spectral_radius", model.spectral_radius_interval)
         numbers = np.arange(1, model.n_components + 1)
         coords |= {"lag": np.arange(1, model.order + 1), "component": numbers, "other_component": numbers}
     values |= {f"{part}_provenance": np.array(provenance[part], dtype=object) for part in PARTS if part in provenance}
     if variance_ratio is not None:
         values["variance_ratio"] = variance_ratio
+        values |= _ends("variance_ratio", ratio_interval)
     described = {name: _described(name, value) for name, value in values.items()}
     return xr.Dataset(described, coords=coords, attrs={"contents": "brain target", "description": DESCRIPTION})
 
@@ -120,13 +133,30 @@ def contents_of(data: xr.Dataset) -> Contents:
     if not missing:
         arrays = {name: _array(data, name, variable.dims) for name, variable in SPONTANEOUS.items()}
         interval = _scalar(data, "sampling_interval")
-        model = SpontaneousModel(**arrays, sampling_interval=math.nan if interval is None else interval)
+        ends = [_array(data, name, ("component",)) for name in ("eigenvalues_low", "eigenvalues_high") if name in data]
+        model = SpontaneousModel(
+            **arrays,
+            sampling_interval=math.nan if interval is None else interval,
+            eigenvalue_intervals=np.stack(ends, axis=1) if len(ends) == 2 else None,
+            spectral_radius_interval=_interval(data, "spectral_radius"),
+        )
     provenance |= {part: str(data[f"{part}_provenance"].item()) for part in PARTS if f"{part}_provenance" in data}
-    return Contents(stages, model, _scalar(data, "variance_ratio"), provenance)
+    return Contents(stages, model, _scalar(data, "variance_ratio"), provenance, _interval(data, "variance_ratio"))
+
+
+def _ends(name: str, interval: tuple[float, float] | None) -> dict[str, float]:
+    return {} if interval is None else dict(zip((f"{name}_low", f"{name}_high"), interval, strict=True))
+
+
+def _interval(data: xr.Dataset, name: str) -> tuple[float, float] | None:
+    low, high = (_scalar(data, f"{name}_{end}") for end in ("low", "high"))
+    if (low is None) != (high is None):
+        raise InputError(f"{name}_low and {name}_high go together; give both or neither")
+    return None if low is None or high is None else (low, high)
 
 
 def _described(name: str, value: Any) -> tuple[tuple[str, ...], Any, dict[str, str]]:
-    variable = (STAGES | SPONTANEOUS | OTHERS)[name]
+    variable = (STAGES | SPONTANEOUS | INTERVALS | OTHERS)[name]
     units = {} if variable.units is None else {"units": variable.units}
     return variable.dims, value, {"long_name": variable.long_name, **units, "description": variable.description}
 

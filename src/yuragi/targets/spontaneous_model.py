@@ -5,12 +5,21 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from yuragi import autoregression
 from yuragi.errors import InputError
+
+
+@runtime_checkable
+class Intervals(Protocol):
+    """What the uncertainty of a fitted autoregression must tell; see `yuragi.spontaneous.model_intervals`."""
+
+    eigenvalues: Any
+    spectral_radius: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +37,10 @@ class SpontaneousModel:
         Q (component, other component)
     sampling_interval
         seconds between frames; NaN where unknown
+    eigenvalue_intervals
+        (component, 2): low and high end of each λ, or None where they are unknown; see `yuragi.spontaneous.model_intervals`
+    spectral_radius_interval
+        (low, high) of the spectral radius, or None where it is unknown
 
     An `InputError` tells shapes that do not fit, eigenvalues out of order or not above 0, an unstable process, and eigenvalues that are
     not the stationary covariance of A and Q.
@@ -42,6 +55,8 @@ class SpontaneousModel:
     coefficients: np.ndarray
     innovation_covariance: np.ndarray
     sampling_interval: float = math.nan
+    eigenvalue_intervals: np.ndarray | None = None
+    spectral_radius_interval: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         for name, dimensions in (("eigenvalues", 1), ("coefficients", 3), ("innovation_covariance", 2)):
@@ -65,6 +80,7 @@ class SpontaneousModel:
         autoregression.check_covariance("innovation_covariance", self.innovation_covariance)
         if math.isinf(self.sampling_interval) or self.sampling_interval <= 0:
             raise InputError(f"sampling_interval is {self.sampling_interval:g}; give seconds above 0, or NaN where it is unknown")
+        self._check_intervals()
         off = np.abs(self.autocovariance(0) - np.diag(self.eigenvalues)).max()
         if off > autoregression.TOLERANCE * self.eigenvalues[0]:
             raise InputError(
@@ -72,12 +88,27 @@ class SpontaneousModel:
                 "SpontaneousModel.from_autoregression computes eigenvalues that agree"
             )
 
+    def _check_intervals(self) -> None:
+        if self.eigenvalue_intervals is not None:
+            ends = np.array(self.eigenvalue_intervals, dtype=np.float64)
+            if ends.shape != (self.n_components, 2) or not (ends[:, 0] <= ends[:, 1]).all():
+                raise InputError(
+                    f"eigenvalue_intervals has shape {ends.shape}; give (low, high) with low <= high for each of {self.n_components}, or leave it out"
+                )
+            ends.flags.writeable = False
+            object.__setattr__(self, "eigenvalue_intervals", ends)
+        if self.spectral_radius_interval is not None:
+            low, high = self.spectral_radius_interval
+            if not 0 <= low <= high:
+                raise InputError(f"spectral_radius_interval is ({low:g}, {high:g}); give (low, high) from 0 up, or leave it out")
+
     @classmethod
     def from_autoregression(
         cls,
         coefficients: Float[np.ndarray, "lag unit unit"],
         noise_covariance: Float[np.ndarray, "unit unit"],
         sampling_interval: float = math.nan,
+        intervals: Intervals | None = None,
     ) -> SpontaneousModel:
         """An autoregression in any basis, rotated into the principal components of its stationary covariance S and scaled to tr S = 1.
 
@@ -87,6 +118,8 @@ class SpontaneousModel:
             A (lag, unit, other unit)
         noise_covariance
             Q (unit, other unit)
+        intervals
+            of λ and of the spectral radius, which neither rotation nor scale changes; None where they are unknown
         """
         coefficients, noise = np.asarray(coefficients, dtype=np.float64), np.asarray(noise_covariance, dtype=np.float64)
         variances, axes = np.linalg.eigh(autoregression.autocovariance(coefficients, noise, 0))
@@ -94,7 +127,14 @@ class SpontaneousModel:
         axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0))
         total = variances.sum()
         rotated = axes.T @ noise @ axes / total
-        return cls(variances / total, axes.T @ coefficients @ axes, (rotated + rotated.T) / 2, sampling_interval)
+        return cls(
+            variances / total,
+            axes.T @ coefficients @ axes,
+            (rotated + rotated.T) / 2,
+            sampling_interval,
+            None if intervals is None else intervals.eigenvalues,
+            None if intervals is None else intervals.spectral_radius,
+        )
 
     def __repr__(self) -> str:
         return f"SpontaneousModel(order {self.order}, {self.n_components} components, spectral radius {self.spectral_radius:.3f})"
@@ -137,7 +177,7 @@ class SpontaneousModel:
         It predicts the leading components best from their own past (the Yule-Walker equations on their exact autocovariances), so it keeps
         their autocovariances at lags 0 … p, up to the scale that makes their variance sum to 1, and stays stable. What the dropped components
         told about the leading ones goes into the innovations. For order 1 the coefficients are the leading block of A and
-        Q' = Λ - A Λ A' with Λ the leading eigenvalues.
+        Q' = Λ - A Λ A' with Λ the leading eigenvalues. Intervals are those of the whole model and do not come along.
 
         n_components
             how many to keep, 1 … K
@@ -158,9 +198,10 @@ class SpontaneousModel:
         shares = ", ".join(f"{100 * share:.1f}" for share in self.eigenvalues[:5])
         remembered = self.lag_one_autocorrelation
         mean = remembered @ self.eigenvalues
+        radius = self.spectral_radius_interval
         return [
             f"autoregression of order {self.order} on {self.n_components} components, {interval} between frames",
-            f"spectral radius {self.spectral_radius:.3f}",
+            f"spectral radius {self.spectral_radius:.3f}" + ("" if radius is None else f" ({radius[0]:.3f} to {radius[1]:.3f})"),
             f"share of variance of the leading components, %: {shares}",
             f"lag-one autocorrelation {remembered.min():.3f} to {remembered.max():.3f}, mean weighted by variance {mean:.3f}",
         ]
