@@ -40,6 +40,7 @@ except InputError as error:
 
 wildcard_constraints:
     recording="[a-z][a-z0-9_]*",
+    group="[a-z][a-z0-9_]*",
     experiment="[a-z][a-z0-9_]*",
     arm="[a-z][a-z0-9_]*",
     seed="[0-9]+",
@@ -47,7 +48,9 @@ wildcard_constraints:
 
 
 include: "workflow/rules/ingest.smk"
+include: "workflow/rules/allen.smk"
 include: "workflow/rules/brain.smk"
+include: "workflow/rules/nulls.smk"
 include: "workflow/rules/networks.smk"
 include: "workflow/rules/figures.smk"
 

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import pytest
 import xarray as xr
 
-from yuragi.datasets import fetching
+from yuragi.datasets import downloading
 from yuragi.datasets.base import Dataset, RemoteFile
 
 CONTENT = bytes(range(256)) * 40
@@ -21,40 +21,67 @@ CONTENT = bytes(range(256)) * 40
 
 @dataclass
 class Server:
-    """What each path answers; ``requests`` counts what was asked."""
+    """What each path answers; ``requests`` counts what was asked and ``ranges`` with which ``Range``.
+
+    ``breaks`` tells after how many bytes each answer breaks off, ``resumes`` whether parts can be asked for, ``waits`` what ``Retry-After`` says.
+    """
 
     address: str = ""
     bodies: dict[str, bytes] = field(default_factory=dict)
     announced: dict[str, int] = field(default_factory=dict)
     failures: dict[str, list[int]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    ranges: list[str | None] = field(default_factory=list)
+    breaks: dict[str, list[int]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    resumes: bool = False
+    waits: str | None = None
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(fetching, "PAUSE", 0.0)
+    monkeypatch.setattr(downloading, "PAUSE", 0.0)
     state = Server()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.requests.append(self.path)
+            state.ranges.append(self.headers.get("Range"))
             if state.failures.get(self.path):
-                self.send_error(state.failures[self.path].pop(0))
+                self.send_response(state.failures[self.path].pop(0))
+                if state.waits is not None:
+                    self.send_header("Retry-After", state.waits)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
                 return
             if self.path not in state.bodies:
                 self.send_error(404)
                 return
             body = state.bodies[self.path]
-            self.send_response(200)
-            self.send_header("Content-Length", str(state.announced.get(self.path, len(body))))
+            first = int(self.headers["Range"].removeprefix("bytes=").rstrip("-")) if state.resumes and "Range" in self.headers else 0
+            if first and first >= len(body):
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(body)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(206 if first else 200)
+            if first:
+                self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
+            if state.resumes:
+                self.send_header("Accept-Ranges", "bytes")
+            if self.path in state.types:
+                self.send_header("Content-Type", state.types[self.path])
+            self.send_header("Content-Length", str(state.announced.get(self.path, len(body)) - first))
             self.end_headers()
-            self.wfile.write(body)
+            sent = body[first:]
+            self.wfile.write(sent[: state.breaks[self.path].pop(0)] if state.breaks.get(self.path) else sent)
 
         def log_message(self, *arguments: object) -> None:
             """The test's output stays quiet."""
 
     service = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=service.serve_forever, daemon=True)
+    thread = threading.Thread(target=service.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     state.address = f"http://127.0.0.1:{service.server_address[1]}"
     yield state

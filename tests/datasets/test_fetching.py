@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from yuragi.datasets.base import Dataset
-from yuragi.datasets.fetching import ATTEMPTS, fetch, locate
+from yuragi.datasets.downloading import ATTEMPTS
+from yuragi.datasets.fetching import fetch, locate
 from yuragi.errors import InputError
 
 from .conftest import CONTENT, Server
@@ -87,7 +88,7 @@ def test_a_missing_file_is_not_tried_again(server: Server, make_dataset: Make, t
 
 
 def test_no_network(make_dataset: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("yuragi.datasets.fetching.PAUSE", 0.0)
+    monkeypatch.setattr("yuragi.datasets.downloading.PAUSE", 0.0)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}"

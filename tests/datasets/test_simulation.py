@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from yuragi.datasets.catalogue import load
 from yuragi.datasets.simulation import power_law_responses, random_directions, vector_autoregression
+from yuragi.errors import InputError
 
 
 def generator(seed: int = 0) -> np.random.Generator:
@@ -31,7 +32,7 @@ def test_signal_spectrum(alpha: float) -> None:
     np.testing.assert_allclose(along.var(axis=0), truth.eigenvalues, rtol=0.1)
 
 
-@pytest.mark.parametrize("noise", ["white", "signal"])
+@pytest.mark.parametrize("noise", ["white", "half", "signal"])
 @pytest.mark.parametrize("ratio", [0.25, 4.0])
 def test_noise_has_the_planted_variance_and_covariance(noise: str, ratio: float) -> None:
     truth = power_law_responses(stimuli=20_000, units=20, repeats=2, alpha=1.0, noise=noise, noise_to_signal=ratio, generator=generator(1))
@@ -41,8 +42,27 @@ def test_noise_has_the_planted_variance_and_covariance(noise: str, ratio: float)
     assert np.trace(signal) == pytest.approx(20.0, rel=0.1)
     assert np.trace(difference) / 20.0 == pytest.approx(ratio, rel=0.03)
     measured = np.diag(truth.directions.T @ difference @ truth.directions)
-    expected = ratio * (np.ones(20) if noise == "white" else truth.eigenvalues)
+    exponent = {"white": 0.0, "half": 0.5, "signal": 1.0}[noise]
+    expected = np.arange(1.0, 21) ** -exponent
+    expected *= ratio * 20 / expected.sum()
     np.testing.assert_allclose(measured, expected, rtol=0.1)
+
+
+@pytest.mark.parametrize("noise", ["white", "half", "signal"])
+def test_units_recorded_from_a_population(noise: str) -> None:
+    options = {"stimuli": 4000, "units": 10, "repeats": 2, "alpha": 1.0, "noise": noise, "noise_to_signal": 1.0, "population": 200}
+    truth = power_law_responses(**options, generator=generator(4))
+    assert truth.responses.shape == (2, 4000, 10)
+    assert truth.eigenvalues.shape == (200,)
+    np.testing.assert_allclose(truth.directions @ truth.directions.T, np.eye(10), atol=1e-12)
+    expected = (truth.directions * truth.eigenvalues) @ truth.directions.T
+    signal = np.cov(truth.responses[0].T, truth.responses[1].T)[:10, 10:]
+    np.testing.assert_allclose(signal, expected, atol=0.15)
+    # A recorded unit has the population's average variance.
+    draws = [power_law_responses(**options | {"stimuli": 2}, generator=generator(seed)).directions for seed in range(50)]
+    assert np.mean([(directions**2 @ truth.eigenvalues).mean() for directions in draws]) == pytest.approx(1.0, rel=0.1)
+    with pytest.raises(InputError, match="population: 5 is fewer than the 10 units"):
+        power_law_responses(**options | {"population": 5}, generator=generator())
 
 
 def test_no_noise_repeats_exactly() -> None:

@@ -10,6 +10,7 @@ import lazy_loader as lazy
 from pydantic import Field
 
 from yuragi.datasets import labelled
+from yuragi.datasets._segments import longest, segments
 from yuragi.datasets.base import Dataset, RemoteFile, remote_files
 from yuragi.datasets.formats import check_shape, hdf5_member, missing_variable, open_hdf5
 
@@ -27,8 +28,6 @@ _FILES = remote_files(
 
 FRAMES_AND_UNITS = {"BrainScanner20180223_141721": (2244, 666, 62), "BrainScanner20180223_142554": (3690, 684, 59)}
 """Frames, frames of the longest stretch without a pause, units."""
-GAP = 1.5
-"""A pause of this many sampling intervals or more ends a segment."""
 
 
 class Scholz2018Celegans(Dataset):
@@ -64,15 +63,14 @@ class Scholz2018Celegans(Dataset):
     def read(self, paths: Mapping[str, Path]) -> xr.Dataset:
         path = paths[self.files()[0].name]
         time, names, values = _read_series(path)
-        interval = float(np.median(np.diff(time)))
-        segments = np.concatenate([[0], np.cumsum(np.diff(time) >= GAP * interval)])
-        kept = segments == np.bincount(segments).argmax() if self.segment == "longest" else np.full(time.shape, True)
+        interval, numbers = segments(time)
+        kept = longest(numbers) if self.segment == "longest" else np.full(time.shape, True)
         return labelled.recording(
             values[kept],
             sampling_interval=round(interval, 3),
             units="none (as the file states)",
-            attributes=self.provenance() | {"session": self.session, "pauses": int(np.unique(segments[kept]).size - 1)},
-            coordinates={"time": time[kept], "segment": ("time", segments[kept]), "unit": names},
+            attributes=self.provenance() | {"session": self.session, "pauses": int(np.unique(numbers[kept]).size - 1)},
+            coordinates={"time": time[kept], "segment": ("time", numbers[kept]), "unit": names},
         )
 
 

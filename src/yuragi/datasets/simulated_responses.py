@@ -28,7 +28,9 @@ class SimulatedResponsesData(Dataset):
     units: int = Field(200, ge=2, description="number of units")
     repeats: int = Field(2, ge=1, description="presentations of each stimulus")
     alpha: float = Field(1.0, ge=0, description="exponent of the signal's covariance spectrum")
-    noise: NoiseShape = Field("white", description="covariance of the noise: none, white, or signal (the same as the signal's)")
+    noise: NoiseShape = Field(
+        "white", description="covariance of the noise: none, white, signal (the same as the signal's), or half (between: half of its exponent)"
+    )
     noise_to_signal: float = Field(1.0, ge=0, description="variance of the noise over that of the signal, each summed over units")
     seed: int = Field(0, ge=0, description="seed of the simulation")
 
@@ -40,7 +42,7 @@ class SimulatedResponsesData(Dataset):
     def sizes(self) -> dict[str, int]:
         return {"repeats": self.repeats, "stimuli": self.stimuli, "units": self.units}
 
-    def sha256(self) -> str:
+    def sha256(self, paths: Mapping[str, Path] | None = None) -> str:
         return "none (computed)"
 
     def read(self, paths: Mapping[str, Path]) -> xr.Dataset:

@@ -6,10 +6,13 @@ from typing import Literal, NamedTuple
 
 import lazy_loader as lazy
 
+from yuragi.errors import InputError
+
 jaxtyping = lazy.load("jaxtyping")
 np = lazy.load("numpy")
 
-NoiseShape = Literal["none", "white", "signal"]
+NoiseShape = Literal["none", "white", "half", "signal"]
+"""Covariance of trial-to-trial noise, by its exponent: 0 (``"white"``), half of the signal's (``"half"``) or the signal's (``"signal"``)."""
 SLOW_TO_FAST = 4.0
 """Largest over smallest leading pole of `vector_autoregression`."""
 SIDE_POLES = 0.6
@@ -17,17 +20,25 @@ SIDE_POLES = 0.6
 
 
 class SimulatedResponses(NamedTuple):
-    """Responses and the truth behind them."""
+    """Responses and the truth behind them; the population has P units, of which some or all are recorded."""
 
     responses: jaxtyping.Float[np.ndarray, "repeat stimulus unit"]
-    eigenvalues: jaxtyping.Float[np.ndarray, " unit"]
-    """Signal variance along each direction, descending; their mean is 1."""
-    directions: jaxtyping.Float[np.ndarray, "unit unit"]
-    """One direction a column."""
+    eigenvalues: jaxtyping.Float[np.ndarray, " rank"]
+    """Signal variance along each of the P directions of the population, descending; their mean is 1."""
+    directions: jaxtyping.Float[np.ndarray, "unit rank"]
+    """One direction a column; of each, the part that the recorded units see."""
 
 
 def power_law_responses(
-    *, stimuli: int, units: int, repeats: int, alpha: float, noise: NoiseShape, noise_to_signal: float, generator: np.random.Generator
+    *,
+    stimuli: int,
+    units: int,
+    repeats: int,
+    alpha: float,
+    noise: NoiseShape,
+    noise_to_signal: float,
+    generator: np.random.Generator,
+    population: int | None = None,
 ) -> SimulatedResponses:
     """Gaussian responses whose signal covariance follows a power law.
 
@@ -38,11 +49,14 @@ def power_law_responses(
     alpha
         exponent of the signal's covariance spectrum
     noise
-        covariance of E_r: ``"white"`` (∝ I), ``"signal"`` (∝ V Λ Vᵀ), or ``"none"``
+        covariance of E_r: ``"white"`` (∝ I), ``"signal"`` (∝ V Λ Vᵀ), ``"half"`` between the two (∝ V Λ^{1/2} Vᵀ, of exponent alpha / 2), or
+        ``"none"``
     noise_to_signal
         variance of the noise over that of the signal, each summed over units
     generator
         source of randomness
+    population
+        P, units of the population that the power law holds in and the ``units`` are a random sample of; None: all are recorded
 
     >>> import numpy as np
     >>> truth = power_law_responses(
@@ -51,17 +65,23 @@ def power_law_responses(
     >>> truth.responses.shape, round(float(truth.eigenvalues[0] / truth.eigenvalues[9]), 9)
     ((2, 50, 20), 10.0)
     """
-    eigenvalues = power_law(units, alpha)
-    directions = random_directions(units, generator)
+    population = units if population is None else population
+    if population < units:
+        raise InputError(f"population: {population} is fewer than the {units} units recorded from it; give at least as many, or None")
+    eigenvalues = power_law(population, alpha)
+    # The rows of a random orthonormal basis that belong to the recorded units are themselves random orthonormal vectors.
+    directions = random_directions(units, generator) if population == units else _random_frame(population, units, generator)
     to_units = np.sqrt(eigenvalues)[:, None] * directions.T
-    signal = generator.standard_normal((stimuli, units)) @ to_units
+    signal = generator.standard_normal((stimuli, population)) @ to_units
     shape = (repeats, stimuli, units)
     if noise == "none":
         responses = np.broadcast_to(signal, shape).copy()
     elif noise == "white":
         responses = signal + np.sqrt(noise_to_signal) * generator.standard_normal(shape)
     else:
-        responses = signal + np.sqrt(noise_to_signal) * (generator.standard_normal(shape) @ to_units)
+        if noise == "half":
+            to_units = np.sqrt(power_law(population, alpha / 2))[:, None] * directions.T
+        responses = signal + np.sqrt(noise_to_signal) * (generator.standard_normal((repeats, stimuli, population)) @ to_units)
     return SimulatedResponses(responses, eigenvalues, directions)
 
 
@@ -137,6 +157,12 @@ def random_directions(units: int, generator: np.random.Generator) -> jaxtyping.F
     basis, triangle = np.linalg.qr(generator.standard_normal((units, units)))
     # Without the signs of the triangle's diagonal the basis depends on the library's convention (Mezzadri 2007, Notices of the AMS 54:592).
     return basis * np.sign(np.diagonal(triangle))
+
+
+def _random_frame(population: int, units: int, generator: np.random.Generator) -> jaxtyping.Float[np.ndarray, "unit rank"]:
+    """The first rows of a uniformly distributed orthonormal basis."""
+    columns, triangle = np.linalg.qr(generator.standard_normal((population, units)))
+    return (columns * np.sign(np.diagonal(triangle))).T
 
 
 def _component_coefficients(leading: jaxtyping.Float[np.ndarray, " unit"], order: int) -> jaxtyping.Float[np.ndarray, "lag unit"]:
