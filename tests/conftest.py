@@ -15,6 +15,7 @@ from jaxtyping import install_import_hook
 # Before anything of the package is imported: shapes in signatures are checked in tests only, in the rooms that compute.
 COMPUTING = (
     "autoregression",
+    "multiple_tests",
     "datasets",
     "spectra",
     "spontaneous",

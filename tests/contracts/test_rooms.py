@@ -12,7 +12,7 @@ import pytest
 import yuragi
 
 PACKAGE = Path(yuragi.__file__).parent
-GROUND = {"autoregression", "errors", "randomness", "plugins", "files", "progress", "provenance", "settings"}
+GROUND = {"autoregression", "errors", "multiple_tests", "randomness", "plugins", "files", "progress", "provenance", "settings"}
 ORDER = [
     {"datasets"},
     {"spectra", "spontaneous"},

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from statsmodels.stats.multitest import multipletests
 
 from yuragi.errors import InputError
-from yuragi.robustness.statistics import holm, paired_differences, summarise
+from yuragi.robustness.statistics import paired_differences, summarise
 
 EPSILONS = np.array([0.0, 0.1, 0.3])
 
@@ -156,12 +155,6 @@ def test_the_order_of_results_does_not_matter():
     networks = list(simulated(np.random.default_rng(0), {"plain": 0}))
     first, again = (summarise(order, np.random.default_rng(3)) for order in (networks, networks[::-1]))
     assert first.equals(again)
-
-
-def test_holm_against_statsmodels(generator):
-    for size in (1, 2, 7):
-        p = generator.uniform(0, 0.2, size)
-        assert np.allclose(holm(p), multipletests(p, method="holm")[1])
 
 
 def test_bad_input(generator):

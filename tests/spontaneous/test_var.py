@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from yuragi.spontaneous.lagged import fit_lags
 from yuragi.spontaneous.reduction import principal_components
-from yuragi.spontaneous.var import bic, fit_var
+from yuragi.spontaneous.var import bic, fit_var, select_order
 
 
 def by_lstsq(values, order):
@@ -48,6 +48,72 @@ def test_criterion_equals_statsmodels_on_the_common_sample(plant):
     intercepts = np.log(frames) / frames * recording.sizes["unit"]
     np.testing.assert_allclose(fit.criterion.values + intercepts, reference.ics["bic"][1:], rtol=0, atol=1e-10)
     assert fit.order == reference.selected_orders["bic"]
+
+
+def test_criteria_equal_statsmodels(plant):
+    from statsmodels.tsa.api import VAR
+
+    recording, _, _ = plant(order=2)
+    found = select_order(recording, 4)
+    reference = VAR(recording.values).select_order(4, trend="c")
+    for name in ("aic", "bic", "hqic"):
+        np.testing.assert_allclose(found[name].values, reference.ics[name][1:], rtol=0, atol=1e-10)
+    assert found["order"].values.tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_standard_errors_equal_statsmodels(plant, order):
+    from statsmodels.tsa.api import VAR
+
+    recording, _, _ = plant(order=2)
+    scaled = recording * np.array([1, 10, 0.01, 1, 1e3, 1])
+    errors = fit_var(scaled, order=order).standard_errors
+    reference = VAR(scaled.values).fit(order, trend="c").bse[1:].reshape(order, 6, 6).transpose(0, 2, 1)
+    np.testing.assert_allclose(errors.values, reference, rtol=1e-8)
+    assert errors.dims == ("lag", "unit", "other_unit")
+
+
+def test_standard_errors_are_the_spread_of_estimates(plant):
+    estimates, errors = [], []
+    for seed in range(60):
+        fit = fit_var(plant(units=2, frames=800, order=1, seed=seed)[0], order=1)
+        truth = plant(units=2, frames=5, order=1, seed=seed)[1]
+        estimates.append(fit.coefficients.values - truth)
+        errors.append(fit.standard_errors.values)
+    ratio = np.std(np.stack(estimates) / np.stack(errors), axis=0)
+    assert np.abs(ratio - 1).max() < 0.35
+
+
+@pytest.mark.parametrize("factor", [1e-160, 1e160])
+def test_numbers_that_cannot_be_squared_are_fitted(plant, factor):
+    recording, _, _ = plant()
+    values = recording.values - recording.values.mean(axis=0)
+    plain = fit_lags(values, 2, list("abcdef"))
+    with np.errstate(over="ignore", under="ignore"):
+        extreme = fit_lags(values * factor, 2, list("abcdef"))
+    np.testing.assert_allclose(extreme.coefficients, plain.coefficients, atol=1e-9)
+
+
+@settings(max_examples=25, deadline=None)
+@given(cut=st.integers(20, 60), order=st.integers(1, 3), offset=st.floats(-1e3, 1e3), seed=st.integers(0, 2**31))
+def test_stretches_are_fitted_together(cut, order, offset, seed):
+    generator = np.random.default_rng(seed)
+    values = generator.standard_normal((90, 3)).cumsum(axis=0) + offset
+    parts = [values[:cut], values[cut:]]
+    rows = [np.hstack([np.ones((len(v) - order, 1)), *(v[order - lag : len(v) - lag] for lag in range(1, order + 1))]) for v in parts]
+    solution = np.linalg.lstsq(np.vstack(rows), np.vstack([v[order:] for v in parts]), rcond=None)[0]
+    fit = fit_lags(parts, order, list("abc"))
+    np.testing.assert_allclose(fit.coefficients, solution[1:].reshape(order, 3, 3).transpose(0, 2, 1), atol=1e-7)
+    np.testing.assert_allclose(fit.intercept, solution[0], atol=1e-5 * (1 + abs(offset)))
+
+
+def test_long_recordings_are_taken_in_parts(plant, monkeypatch):
+    from yuragi.spontaneous import lagged
+
+    values = plant(frames=2000, order=2)[0].values
+    whole = fit_lags(values, 3, list("abcdef"))
+    monkeypatch.setattr(lagged, "CHUNK", 1)
+    np.testing.assert_allclose(fit_lags(values, 3, list("abcdef")).coefficients, whole.coefficients, atol=1e-12)
 
 
 @settings(max_examples=25, deadline=None)
@@ -180,6 +246,28 @@ def test_both_gram_matrices_give_the_same_components():
     np.testing.assert_allclose(wide.shares, tall.shares, rtol=1e-10)
 
 
+def test_a_few_components_are_the_leading_ones_of_all():
+    generator = np.random.default_rng(0)
+    for shape in ((60, 200), (200, 60)):
+        recording = xr.DataArray(generator.standard_normal(shape) * np.linspace(3, 1, shape[1]), dims=("time", "unit"))
+        whole, few = principal_components(recording), principal_components(recording, 7)
+        np.testing.assert_allclose(few.loadings.values, whole.loadings.values[:7], atol=1e-10)
+        np.testing.assert_allclose(few.shares, whole.shares[:7], rtol=1e-10)
+
+
+@pytest.mark.slow
+def test_ten_thousand_units_are_fitted_through_components():
+    generator = np.random.default_rng(0)
+    slow = generator.standard_normal((700, 10))
+    for t in range(1, 700):
+        slow[t] += 0.8 * slow[t - 1]
+    values = (slow @ generator.standard_normal((10, 10_000))).astype(np.float32)
+    values += 0.3 * generator.standard_normal(values.shape, dtype=np.float32)
+    fit = fit_var(xr.DataArray(values, dims=("time", "unit")))
+    assert (fit.order, fit.loadings.shape) == (1, (10, 10_000))
+    np.testing.assert_allclose(np.sort(np.abs(np.linalg.eigvals(fit.coefficients.values[0])))[-10:], 0.8, atol=0.15)
+
+
 def values_with(kind):
     values = np.random.default_rng(0).standard_normal((100, 5))
     if kind == "nan":
@@ -203,7 +291,7 @@ def values_with(kind):
         ("good", {"order": 30, "components": None}, r"100 frames are too few for order 30 with 5 units, 151 coefficients .*: 186 are needed"),
         ("good", {"order": 18, "components": None}, r"100 frames are too few for order 18"),
         ("good", {"order": 11}, r"100 frames are fewer than 10 x order 11"),
-        ("good", {"order": 0}, r"order=0: give a whole number of at least 1 or 'bic'"),
+        ("good", {"order": 0}, r"order=0: give a whole number of at least 1, 'bic' or 'held_out'"),
         ("good", {"order": "aic"}, r"order='aic': give"),
         ("good", {"max_order": 0}, r"max_order=0: give"),
         ("good", {"components": 6}, r"components=6: .* determine 5 components; choose 1 to 5"),

@@ -90,6 +90,31 @@ def test_a_fit_survives_its_file_and_gives_the_same_bytes(plant, tmp_path, compo
     xr.testing.assert_equal(back.simulate(10, np.random.default_rng(0)), fit.simulate(10, np.random.default_rng(0)))
 
 
+@pytest.mark.parametrize("structure", ["diagonal", "sparse"])
+def test_other_structures_survive_their_file(plant, tmp_path, structure):
+    fit = fit_var(plant()[0], structure=structure, order="held_out", max_order=2)
+    write_netcdf(fit.to_dataset(), tmp_path / "fit.nc")
+    back = VARFit.from_dataset(read_netcdf(tmp_path / "fit.nc"))
+    assert (back.structure, back.penalty, back.criterion.name) == (structure, fit.penalty, "held_out")
+    xr.testing.assert_equal(back.coefficients, fit.coefficients)
+    if structure == "diagonal":
+        xr.testing.assert_equal(back.standard_errors, fit.standard_errors)
+    else:
+        with pytest.raises(InputError, match="a penalty biases a sparse fit; fit again"):
+            back.standard_errors  # noqa: B018
+
+
+def test_files_of_earlier_versions_are_read(plant):
+    fit = fit_var(plant()[0])
+    data = fit.to_dataset().drop_vars("inverse_gram")
+    for name in ("structure", "criterion"):
+        del data.attrs[name]
+    back = VARFit.from_dataset(data)
+    assert (back.structure, back.criterion.name) == ("full", "bic")
+    with pytest.raises(InputError, match="this file does not hold what they need"):
+        back.standard_errors  # noqa: B018
+
+
 def test_a_fit_prints_itself(plant):
     assert repr(fit_var(plant()[0], order=2)).startswith("VARFit(order 2, 6 units, 100.0 % of the variance, spectral radius 0.")
     assert "2 components of 6 units" in repr(fit_var(plant()[0], components=2))

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from yuragi.errors import unknown
+from yuragi.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from yuragi.config.model import Config, Experiment
-    from yuragi.jobs.target import Spec as TargetDescription
+    from yuragi.jobs.target import Description as TargetDescription
     from yuragi.jobs.train import Arm
+    from yuragi.targets import BrainTarget
 
 FRAMES_PER_COEFFICIENT = 10
 """What `yuragi.spontaneous` asks of a recording when it chooses the components itself; not imported, since that loads numpy."""
@@ -19,14 +20,28 @@ FRAMES_PER_COEFFICIENT = 10
 
 def check(config: Config) -> None:
     """A `ValueError` of one line names the first key that does not fit the rest, its value and the remedy."""
+    _check_own_files(config)
     _check_target(config)
     for name, experiment in config.experiments.items():
         _check_experiment(config, name, experiment)
     _check_arms(config)
+    _check_null_comparison(config)
     for name in config.responses():
         _check_spectrum(config, name)
     for name in config.spontaneous_recordings():
         _check_autoregression(config, name)
+
+
+def _check_own_files(config: Config) -> None:
+    """Files of the user's own are looked for now: a job that misses one would fail after hours."""
+    for name, dataset in config.recordings.items():
+        try:
+            paths = dataset.local_files()
+        except InputError as error:
+            raise ValueError(f"recordings.{name}: {error}") from None
+        for path in paths:
+            if not path.exists():
+                raise ValueError(f"recordings.{name}: {path}: no such file; mend the path, which counts from the folder of the run")
 
 
 def _check_target(config: Config) -> None:
@@ -36,8 +51,11 @@ def _check_target(config: Config) -> None:
     target = config.target
     if target is None:
         return
-    if target.file is None and not target.stages and target.spontaneous is None:
-        raise ValueError("target: it names no stages, no spontaneous activity and no file; give one of them, or null")
+    if target.file is None and target.reference is None and not target.stages and target.spontaneous is None:
+        raise ValueError("target: it names no stages, no spontaneous activity, no file and no reference; give one of them, or null")
+    for name in target.stages.values():
+        if name in config.responses() and target.estimator not in config.spectra_of(name).estimators:
+            raise ValueError(f"target.estimator = '{target.estimator}': spectra.estimators does not name it for recordings.{name}; add it there")
     for stage, name in target.stages.items():
         _known(f"target.stages.{stage}", name, config.responses())
         if stage == "spontaneous":
@@ -59,7 +77,7 @@ class Offer(NamedTuple):
 
 
 def _offered(target: TargetDescription) -> Offer:
-    if target.file is None:
+    if target.file is None and target.reference is None:
         return Offer(
             target.stages,
             target.spontaneous is not None,
@@ -67,21 +85,29 @@ def _offered(target: TargetDescription) -> Offer:
             "target.spontaneous; name a recording of spontaneous activity there",
             "target.variance_ratio; give a number or the name of responses there",
         )
+    from yuragi.targets import BrainTarget, reference_names, reference_target
+
+    if target.reference is not None:
+        _known("target.reference", target.reference, reference_names())
+        return _held(reference_target(target.reference), f"target.reference = '{target.reference}'")
+    assert target.file is not None
     if not Path(target.file).is_file():
         raise ValueError(f"target.file = '{target.file}': no such file; write it first, or mend the path, which counts from the folder of the run")
-    from yuragi.targets import BrainTarget
-
     try:
         held = BrainTarget.read(target.file)
     except (TypeError, ValueError, KeyError) as error:
         told = " ".join(str(error).removeprefix(f"{target.file}: ").split())
         raise ValueError(f"target.file = '{target.file}': {told}") from None
+    return _held(held, f"target.file = '{target.file}'")
+
+
+def _held(held: BrainTarget, where: str) -> Offer:
     return Offer(
         held.stages,
         held.spontaneous is not None,
         held.variance_ratio is not None,
-        f"a spontaneous model, and target.file = '{target.file}' holds none; add it there",
-        f"variance_ratio, and target.file = '{target.file}' holds none; add it there, or give a number here",
+        f"a spontaneous model, and {where} holds none; add it there",
+        f"variance_ratio, and {where} holds none; add it there, or give a number here",
     )
 
 
@@ -145,6 +171,31 @@ def _check_layers(key: str, arm: Arm, where: str, experiment: Experiment) -> Non
             )
         if width is not None and last is not None and last > width:
             raise ValueError(f"{key}.penalty.last_rank = {last}: {layer} in {where} has {width} units; lower it, widen the layer, or set null")
+
+
+def _check_null_comparison(config: Config) -> None:
+    wanted = config.null_comparison
+    if wanted is None:
+        return
+    there = config.spontaneous_recordings()
+    if not there:
+        raise ValueError("null_comparison: there is no recording of spontaneous activity; name one under 'recordings', or set null")
+    for name in wanted.recordings or ():
+        _known("null_comparison.recordings", name, there)
+    for group, names in wanted.groups.items():
+        for name in names:
+            _known(f"null_comparison.groups.{group}", name, config.compared_recordings())
+        if len(set(names)) < 2:
+            raise ValueError(f"null_comparison.groups.{group} = {list(names)}: a group needs two recordings; name more, or leave it out")
+    if wanted.validation is not None:
+        _known("null_comparison.validation.recording", wanted.validation.recording, there)
+    for name in config.compared_recordings():
+        frames = there[name].sizes().get("frames")
+        if frames is not None and frames < 2 * wanted.window:
+            raise ValueError(
+                f"null_comparison.window = {wanted.window}: recordings.{name} has {frames} frames, fewer than two windows; "
+                "lower it, or leave the recording out"
+            )
 
 
 def _check_spectrum(config: Config, name: str) -> None:

@@ -18,7 +18,7 @@ from yuragi.jobs.calibrate import Calibration
 from yuragi.jobs.ingest import Quality
 from yuragi.jobs.spectra import Estimation as SpectrumEstimation
 from yuragi.jobs.spontaneous import Estimation as AutoregressionEstimation
-from yuragi.jobs.target import Spec as TargetDescription
+from yuragi.jobs.target import Description as TargetDescription
 from yuragi.jobs.train import Arm
 from yuragi.models.base import Architecture
 from yuragi.noise.base import Noise

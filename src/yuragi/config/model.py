@@ -15,9 +15,12 @@ from yuragi.errors import InputError
 from yuragi.jobs.attack import Evaluation
 from yuragi.jobs.calibrate import Calibration
 from yuragi.jobs.ingest import Quality
+from yuragi.jobs.nulls import Comparison
+from yuragi.jobs.prediction import Prediction
+from yuragi.jobs.rejection import Validation
 from yuragi.jobs.spectra import Estimation as SpectrumEstimation
 from yuragi.jobs.spontaneous import Estimation as AutoregressionEstimation
-from yuragi.jobs.target import Spec as TargetDescription
+from yuragi.jobs.target import Description as TargetDescription
 from yuragi.jobs.train import Arm
 from yuragi.models.base import Architecture
 from yuragi.plugins import any_of
@@ -47,6 +50,21 @@ class Spontaneous(AutoregressionEstimation):
     """Autoregressive models of spontaneous activity."""
 
     overrides: dict[Name, dict[str, Any]] = Field({}, description="other settings for single recordings, by their name")
+
+
+class NullValidation(Validation):
+    """A test of the test."""
+
+    recording: Name = Field(description="the spontaneous recording that the processes are fitted to")
+
+
+class NullComparison(Comparison):
+    """Spontaneous recordings beside null models of them."""
+
+    recordings: tuple[Name, ...] | None = Field(None, description="the recordings that are compared, by name; null compares all spontaneous ones")
+    groups: dict[Name, tuple[Name, ...]] = Field({}, description="recordings that are also judged together, such as the subjects of one study")
+    prediction: Prediction | None = Field(Prediction(), description="models compared by how well they predict held-out frames; null leaves it out")
+    validation: NullValidation | None = Field(None, description="how often the test rejects a null model, on simulations; null leaves it out")
 
 
 class Experiment(Settings):
@@ -93,6 +111,9 @@ class Config(Settings):
     spectra: Spectra = Field(Spectra(), description="covariance spectra and their power laws")
     spontaneous: Spontaneous = Field(Spontaneous(), description="autoregressive models of spontaneous activity")
     calibration: Calibration | None = Field(None, description="planted exponents that show the estimators' bias; null leaves it out")
+    null_comparison: NullComparison | None = Field(
+        None, description="which statistics of spontaneous activity lie outside null models; null leaves it out"
+    )
     target: TargetDescription | None = Field(None, description="the brain target; null where no arm needs one")
     arms: dict[Name, Arm] = Field({"plain": Arm()}, description="variants of training, under names of your own; one of them is called plain")
     attacks: dict[Name, any_of("yuragi.attacks", Attack)] = Field({}, description="the attacks, under names of your own, without their eps")
@@ -129,6 +150,11 @@ class Config(Settings):
     def spontaneous_recordings(self) -> dict[str, Dataset]:
         """The recordings of spontaneous activity."""
         return {name: dataset for name, dataset in self.recordings.items() if dataset.contents == "recording"}
+
+    def compared_recordings(self) -> tuple[str, ...]:
+        """The spontaneous recordings that are compared with null models."""
+        wanted = self.null_comparison
+        return () if wanted is None else wanted.recordings or tuple(self.spontaneous_recordings())
 
     def arms_of(self, experiment: str) -> tuple[str, ...]:
         """The names of the arms that an experiment trains."""

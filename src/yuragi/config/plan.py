@@ -8,10 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from yuragi.config.model import Config
+from yuragi.datasets.fetching import manifest
 from yuragi.errors import InputError
 from yuragi.figures.base import Figure, figures
 from yuragi.files import canonical_json
-from yuragi.jobs import activity, attack, base, calibrate, fetch, figure, ingest, robustness, spectra, spontaneous, train
+from yuragi.jobs import (
+    activity,
+    attack,
+    base,
+    calibrate,
+    fetch,
+    figure,
+    group,
+    ingest,
+    nulls,
+    prediction,
+    ranking,
+    rejection,
+    robustness,
+    spectra,
+    spontaneous,
+    target,
+    train,
+)
 from yuragi.randomness import derive_seed
 from yuragi.settings import Settings
 
@@ -41,7 +60,7 @@ class Plan:
     def markers(self, name: str | None = None) -> list[str]:
         """The files that say that a data set was fetched; none for those that are embedded or simulated."""
         chosen = self.datasets if name is None else {name: self.datasets[name]}
-        return [f"{self.config.data.cache}/.fetched/{self.config.name}/{key}.json" for key, dataset in chosen.items() if dataset.files()]
+        return [f"{self.config.data.cache}/.fetched/{self.config.name}/{key}.json" for key, dataset in chosen.items() if dataset.needs_fetching()]
 
     def local_files(self, name: str) -> list[str]:
         """The files of the user's own that a data set is read from."""
@@ -49,11 +68,13 @@ class Plan:
 
     def lost(self, name: str) -> list[str]:
         """Files of a data set that were fetched once and have gone from the cache since: they make its fetching run again."""
-        dataset = self.datasets[name]
         if not all(Path(marker).exists() for marker in self.markers(name)):
             return []
-        files = (f"{self.config.data.cache}/{dataset.kind}/{file.name}" for file in dataset.files())
-        return [file for file in files if not Path(file).exists()]
+        dataset, cache = self.datasets[name], self.config.data.cache
+        there = manifest(dataset, cache)
+        gone = [str(path) for path in there if not path.exists()]
+        # What is not in a manifest cannot be told file by file.
+        return gone if there or not dataset.needs_fetching() else [f"{cache}/{dataset.kind}"]
 
     def networks(self, experiment: str | None = None) -> list[str]:
         """The names of all networks, ``<experiment>/<arm>-seed<seed>``."""
@@ -63,7 +84,7 @@ class Plan:
     def target_inputs(self) -> dict[str, list[str] | str]:
         """What the brain target is made from: spectra and a model of spontaneous activity, or a file that somebody wrote."""
         wanted = self.config.target
-        if wanted is None:
+        if wanted is None or wanted.reference is not None:
             return {}
         if wanted.file is not None:
             return {"written": wanted.file}
@@ -84,6 +105,22 @@ class Plan:
         """The brain target where the arm needs it; a plain network must not be trained anew when the target changes."""
         return [f"{self.results}/target.nc"] if self.config.arms[arm].needs_target else []
 
+    def null_files(self, ending: str, group: str | None = None) -> list[str]:
+        """What the comparison with null models writes for each of its recordings, or for those of one group."""
+        names = self.config.compared_recordings() if group is None else self._groups()[group]
+        return [f"{self.results}/nulls/{name}.{ending}" for name in names]
+
+    def validated(self) -> list[str]:
+        """The recording whose simulations show how often the comparison rejects a null model."""
+        wanted = self.config.null_comparison
+        return [] if wanted is None or wanted.validation is None else [f"{self.results}/recordings/{wanted.validation.recording}.nc"]
+
+    def _groups(self) -> dict[str, tuple[str, ...]]:
+        return self.config.null_comparison.groups if self.config.null_comparison else {}
+
+    def _predicts(self) -> bool:
+        return self.config.null_comparison is not None and self.config.null_comparison.prediction is not None
+
     def by_kind(self) -> dict[str, list[str]]:
         """The results that figures are made from, by kind."""
         experiments = list(self.config.experiments)
@@ -93,6 +130,11 @@ class Plan:
             "comparisons": [f"{self.results}/spontaneous/{name}.comparison.csv" for name in self.config.spontaneous_recordings()],
             "estimates": [f"{self.results}/calibration/estimates.csv"] if self.config.calibration else [],
             "pure_noise": [f"{self.results}/calibration/pure_noise.csv"] if self.config.calibration else [],
+            "null_comparisons": self.null_files("comparison.csv"),
+            "null_groups": [f"{self.results}/nulls/groups/{name}.csv" for name in self._groups()],
+            "predictions": self.null_files("prediction.csv") if self._predicts() else [],
+            "rankings": [f"{self.results}/nulls/groups/{name}.ranking.csv" for name in self._groups() if self._predicts()],
+            "rejection": [f"{self.results}/nulls/rejection.csv"] if self.config.null_comparison and self.config.null_comparison.validation else [],
             "target": [f"{self.results}/target.nc"] if self.config.target else [],
             "activity": [f"{self.results}/activity/{name}.nc" for name in experiments if self._layers(name)],
             "histories": [f"{self.results}/networks/{name}.history.csv" for name in self.networks()],
@@ -156,9 +198,13 @@ class Plan:
         if job == "calibrate":
             assert config.calibration is not None
             return calibrate.Spec(**config.calibration.model_dump(), seed=self._seed("calibrate"))
+        if job in ("nulls", "prediction", "rejection"):
+            return self._null_spec(job, name)
+        if job in ("group", "ranking"):
+            return (group if job == "group" else ranking).Spec()
         if job == "target":
             assert config.target is not None
-            return config.target
+            return target.Spec(**config.target.model_dump(), seed=self._seed("target"))
         if job == "figure":
             return figure.Spec(figure=figures()[name]())
         experiment_name, _, network = name.partition("/")
@@ -193,6 +239,17 @@ class Plan:
             )
         raise InputError(f"no rule makes '{job}'")
 
+    def _null_spec(self, job: str, name: str) -> Settings:
+        wanted = self.config.null_comparison
+        assert wanted is not None
+        if job == "nulls":
+            return nulls.Spec(**_of(nulls.Comparison, wanted), seed=self._seed("nulls", name))
+        if job == "prediction":
+            assert wanted.prediction is not None
+            return prediction.Spec(**_of(prediction.Prediction, wanted.prediction), seed=self._seed("prediction", name))
+        assert wanted.validation is not None
+        return rejection.Spec(**_of(rejection.Validation, wanted.validation), seed=self._seed("rejection"))
+
     def _layers(self, experiment: str) -> dict[str, str | float | None]:
         """The layers whose spectra are shown: those that some arm constrains, each with what a penalty asks of it."""
         arms = [self.config.arms[name] for name in self.config.arms_of(experiment)]
@@ -209,3 +266,8 @@ class Plan:
 
     def _seed(self, *parts: object) -> int:
         return derive_seed(self.config.seed, *parts)
+
+
+def _of(section: type[Settings], settings: Settings) -> dict[str, Any]:
+    """Those keys of a section of the configuration that a job knows."""
+    return {key: value for key, value in settings.model_dump().items() if key in section.model_fields}

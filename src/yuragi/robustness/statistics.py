@@ -17,6 +17,7 @@ import lazy_loader as lazy
 from jaxtyping import Float
 
 from yuragi.errors import InputError, unknown
+from yuragi.multiple_tests import holm
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -149,21 +150,6 @@ def paired_differences(
     table = pd.concat(tables, ignore_index=True)
     table.insert(table.columns.get_loc("p") + 1, "p_holm", table.groupby("attack")["p"].transform(lambda p: holm(p.to_numpy())))
     return table
-
-
-def holm(p: Float[np.ndarray, " test"]) -> Float[np.ndarray, " test"]:
-    """Holm's correction: p-values that may each be compared with the error rate of the whole family.
-
-    p̃_(i) = max_{j≤i} min(1, (m - j + 1) p_(j)) over the m ordered values. Source: Holm 1979, Scandinavian Journal of Statistics 6:65-70.
-
-    >>> import numpy as np
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p)
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
-    return corrected
 
 
 @dataclass(frozen=True)

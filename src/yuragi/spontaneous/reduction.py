@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg
 import xarray as xr
 
 from yuragi.errors import InputError
@@ -22,31 +23,38 @@ class PrincipalComponents(NamedTuple):
     shares: np.ndarray
 
 
-def principal_components(recording: xr.DataArray) -> PrincipalComponents:
+def principal_components(recording: xr.DataArray, most: int | None = None) -> PrincipalComponents:
     """The principal components of a recording's covariance, largest first, as many as the data determine.
 
-    The eigenvectors come from the smaller of the two Gram matrices (units or frames). The largest entry of each is positive, so
-    that equal data give equal signs.
+    The eigenvectors come from the smaller of the two Gram matrices (units or frames), so that 10,000 units are no more work than their frames.
+    The largest entry of each is positive, so that equal data give equal signs.
 
     recording
         checked activity (time, unit)
+    most
+        no more than this many; None: all. Shares are of the whole variance all the same
     """
     values = recording.values - recording.values.mean(axis=0)
     frames, units = values.shape
     wide = units > frames
-    variances, vectors = np.linalg.eigh(values @ values.T if wide else values.T @ values)
+    gram = values @ values.T if wide else values.T @ values
+    total = np.trace(gram)
+    size = len(gram)
+    wanted = None if most is None or most >= size else (size - most, size - 1)
+    variances, vectors = scipy.linalg.eigh(gram, overwrite_a=True, check_finite=False, subset_by_index=wanted)
     variances, vectors = variances[::-1], vectors[:, ::-1]
     kept = variances > variances[0] * max(frames, units) * np.finfo(np.float64).eps
     variances, vectors = variances[kept], vectors[:, kept]
-    directions = (vectors.T @ values) / np.sqrt(variances)[:, None] if wide else vectors.T.copy()
+    directions = (vectors.T @ values) / np.sqrt(variances)[:, None] if wide else np.ascontiguousarray(vectors.T)
     largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
+    directions *= np.sign(largest)
     loadings = xr.DataArray(
-        directions * np.sign(largest),
+        directions,
         dims=("component", "unit"),
         coords={"component": np.arange(1, len(directions) + 1), "unit": recording["unit"].values},
         name="loadings",
     )
-    return PrincipalComponents(loadings, variances / variances.sum())
+    return PrincipalComponents(loadings, variances / total)
 
 
 def leading_components(recording: xr.DataArray, components: str | int | None, order: int) -> PrincipalComponents | None:
@@ -71,12 +79,12 @@ def leading_components(recording: xr.DataArray, components: str | int | None, or
                 f"recording: {frames} frames are fewer than {FRAMES_PER_COEFFICIENT} x order {order}; "
                 "lower order or max_order, or set components yourself"
             )
-        found = principal_components(recording)
+        found = principal_components(recording, allowed)
         enough = int(np.searchsorted(np.cumsum(found.shares), VARIANCE_KEPT)) + 1
         count = min(allowed, enough)
     elif isinstance(components, int) and not isinstance(components, bool):
-        found = principal_components(recording)
         count = components
+        found = principal_components(recording, count if count > 0 else None)
         if not 1 <= count <= found.shares.size:
             raise InputError(
                 f"components={count}: {frames} frames x {units} units determine {found.shares.size} components; choose 1 to {found.shares.size}"

@@ -99,7 +99,8 @@ def compare(recording: xr.DataArray, fit: VARFit, generator: np.random.Generator
     simulations
         m, at least 2
 
-    Returns a table with the columns statistic, axis, position, measured, simulated (mean), low, high.
+    Returns a table with the columns statistic, axis, position, measured, simulated (mean), low, high; the last three are NaN where the fit is not
+    stationary (spectral radius of 1 or more), because then it cannot be simulated.
 
     >>> generator = np.random.default_rng(0)
     >>> from yuragi.spontaneous.var import fit_var
@@ -112,6 +113,8 @@ def compare(recording: xr.DataArray, fit: VARFit, generator: np.random.Generator
         raise InputError(f"simulations={simulations}: give at least 2, or no range can be told")
     measured = fit.scores(recording)
     table = _described(measured.values, fit)
+    if not fit.spectral_radius < 1:
+        return table.assign(simulated=np.nan, low=np.nan, high=np.nan)
     draws = np.empty((simulations, len(table)))
     for index in track(range(simulations), "surrogates"):
         surrogate = fit.scores(fit.simulate(measured.sizes["time"], generator))

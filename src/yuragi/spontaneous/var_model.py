@@ -13,6 +13,11 @@ from yuragi import autoregression
 from yuragi.errors import InputError
 from yuragi.spontaneous.recordings import checked_recording
 
+_CRITERIA = {
+    "bic": "Bayesian information criterion of each order, all on the same frames",
+    "held_out": "squared error of each order in held-out blocks, over the variance",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class VARFit:
@@ -30,7 +35,8 @@ class VARFit:
     intercept
         c, (unit), in the recording's unit
     criterion
-        BIC(p), (order), in nats: the candidates on the same frames
+        what chose the order, over (order), the candidates on the same frames: BIC(p) in nats, named "bic", or the squared error of held-out frames
+        over their variance, named "held_out"
     mean
         mean of the recording, (unit), in its unit
     loadings
@@ -41,6 +47,13 @@ class VARFit:
         Δt, seconds between frames; NaN where unknown
     n_frames
         T, the length of the recording in frames
+    structure
+        which coefficients were estimated: "full", "diagonal" or "sparse"; the others are 0
+    inverse_gram
+        diagonal of (Z'Z)^-1, (lag, other_unit), with Z the constant and the lagged activity of the equations: what standard errors need beside Q;
+        None for a sparse fit
+    penalty
+        of a sparse fit: the share of the smallest penalty that leaves no coefficient; None for the others
 
     `simulate`, `autocovariance` and what rests on them raise `InputError` for a fit that is not stationary (spectral radius of 1 or more).
 
@@ -64,11 +77,15 @@ class VARFit:
     explained_variance: float
     sampling_interval: float
     n_frames: int
+    structure: str = "full"
+    inverse_gram: xr.DataArray | None = None
+    penalty: float | None = None
 
     def __repr__(self) -> str:
         space = f"{self.mean.size} units" if self.loadings is None else f"{self.intercept.size} components of {self.mean.size} units"
+        structure = "" if self.structure == "full" else f"{self.structure}, "
         return (
-            f"VARFit(order {self.order}, {space}, {100 * self.explained_variance:.1f} % of the variance, "
+            f"VARFit({structure}order {self.order}, {space}, {100 * self.explained_variance:.1f} % of the variance, "
             f"spectral radius {self.spectral_radius:.3f}, {self.n_frames} frames)"
         )
 
@@ -81,6 +98,30 @@ class VARFit:
     def variable(self) -> str:
         """What was fitted: "unit" or "component"."""
         return str(self.intercept.dims[0])
+
+    @property
+    def n_parameters(self) -> int:
+        """Coefficients that were estimated and are not 0, and constants; the innovations' covariance not counted."""
+        return int(np.count_nonzero(self.coefficients)) + self.intercept.size
+
+    @property
+    def standard_errors(self) -> xr.DataArray:
+        """sqrt(Q_ii (Z'Z)^-1_jj) of every coefficient (lag, unit, other_unit): the diagonal of their covariance alone; NaN where none was estimated.
+
+        They hold for a process of this order with many frames. Where components were fitted, the components count as known.
+
+        An `InputError` tells a sparse fit, whose coefficients a penalty holds down, and a file that was written without them.
+
+        Source: Lütkepohl 2005, §3.2.
+        """
+        if self.inverse_gram is None:
+            reason = "a penalty biases a sparse fit" if self.structure == "sparse" else "this file does not hold what they need"
+            raise InputError(f"fit: it has no standard errors, {reason}; fit again with fit_var(..., structure='full' or 'diagonal')")
+        variances = np.diagonal(self.noise_covariance.values)
+        errors = np.sqrt(variances[None, :, None] * self.inverse_gram.values[:, None, :])
+        if self.structure == "diagonal":
+            errors[:, ~np.eye(len(variances), dtype=bool)] = np.nan
+        return self.coefficients.copy(data=errors).rename("standard_errors")
 
     @functools.cached_property
     def spectral_radius(self) -> float:
@@ -168,9 +209,10 @@ class VARFit:
             "coefficients": "influence of the second variable, lag frames ago, on the first",
             "noise_covariance": "covariance of the innovations",
             "intercept": "constant term of each equation",
-            "criterion": "Bayesian information criterion of each order, all on the same frames",
+            "criterion": _CRITERIA.get(str(self.criterion.name), _CRITERIA["bic"]),
             "mean": "mean of each unit over the recording",
             "loadings": "orthonormal direction of each fitted principal component over units",
+            "inverse_gram": "diagonal of the inverse Gram matrix of the constant and the lagged variables",
         }
         arrays = {name: getattr(self, name) for name in described if getattr(self, name) is not None}
         data = xr.Dataset({name: array.rename(name).assign_attrs(long_name=described[name]) for name, array in arrays.items()})
@@ -179,7 +221,11 @@ class VARFit:
             "explained_variance": self.explained_variance,
             "sampling_interval": self.sampling_interval,
             "n_frames": self.n_frames,
+            "structure": self.structure,
+            "criterion": "bic" if self.criterion.name is None else str(self.criterion.name),
         }
+        if self.penalty is not None:
+            data.attrs["penalty"] = self.penalty
         return data
 
     @classmethod
@@ -193,12 +239,16 @@ class VARFit:
             present = ", ".join(map(str, [*data.data_vars, *data.attrs]))
             raise InputError(f"not a fitted autoregression: {', '.join(missing)} missing; present: {present}")
         arrays = {name: data[name].drop_attrs() for name in needed}
+        arrays["criterion"] = arrays["criterion"].rename(data.attrs.get("criterion", "bic"))
+        optional = {name: data[name].drop_attrs() if name in data else None for name in ("loadings", "inverse_gram")}
         return cls(
             **arrays,
-            loadings=data["loadings"].drop_attrs() if "loadings" in data else None,
+            **optional,
             explained_variance=float(data.attrs["explained_variance"]),
             sampling_interval=float(data.attrs["sampling_interval"]),
             n_frames=int(data.attrs["n_frames"]),
+            structure=str(data.attrs.get("structure", "full")),
+            penalty=float(data.attrs["penalty"]) if "penalty" in data.attrs else None,
         )
 
     @functools.cached_property

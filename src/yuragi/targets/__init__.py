@@ -10,7 +10,8 @@ from __future__ import annotations
 
 # Imported here and not lazily: the digest of a job's code follows import statements, and no job uses a target in part.
 from yuragi.targets.brain_target import BrainTarget
+from yuragi.targets.reference import reference_names, reference_target
 from yuragi.targets.spontaneous_model import SpontaneousModel
 from yuragi.targets.stage import Stage
 
-__all__ = ["BrainTarget", "SpontaneousModel", "Stage"]
+__all__ = ["BrainTarget", "SpontaneousModel", "Stage", "reference_names", "reference_target"]

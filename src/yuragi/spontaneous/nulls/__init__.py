@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "base": ["NullModel", "PreparedNull"],
         "autoregressive": ["autoregressive_surrogate"],
-        "phase": ["phase_randomize"],
+        "phase": ["phase_randomize", "phase_surrogates"],
         "spectral_covariance": ["spectral_covariance_surrogate"],
         "static": ["static_surrogate"],
     },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from yuragi.plugins import Plugin, discover
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+@runtime_checkable
 class PreparedNull(Protocol):
     """A null model of one recording: all that is computed once."""
 

@@ -1,0 +1,20 @@
+"""Which model predicts held-out frames best in the recordings of a group."""
+
+from __future__ import annotations
+
+from yuragi.jobs.base import InputPath, OutputPath
+from yuragi.settings import Settings
+
+
+class Spec(Settings):
+    """No settings: the files say everything."""
+
+
+def run(ranking: OutputPath, predictions: list[InputPath], *, spec: Spec) -> None:
+    """Write a row a model; the files of predictions are told apart by their names."""
+    import pandas as pd
+
+    from yuragi.files import write_table
+    from yuragi.spontaneous.prediction import rank_models
+
+    write_table(rank_models({path.name.partition(".")[0]: pd.read_csv(path) for path in predictions}), ranking)
