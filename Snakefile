@@ -41,6 +41,7 @@ except InputError as error:
 wildcard_constraints:
     recording="[a-z][a-z0-9_]*",
     group="[a-z][a-z0-9_]*",
+    process="[a-z][a-z0-9_]*",
     experiment="[a-z][a-z0-9_]*",
     arm="[a-z][a-z0-9_]*",
     seed="[0-9]+",

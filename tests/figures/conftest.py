@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from yuragi.datasets.simulation import vector_autoregression
+from yuragi.datasets.simulation import power_law_responses, vector_autoregression
 from yuragi.figures.base import Figure, Results, figures
 from yuragi.files import write_netcdf, write_table
 from yuragi.robustness.statistics import paired_differences, summarise
 from yuragi.spectra import calibration
+from yuragi.spectra.hierarchy import compare_hierarchy
 from yuragi.spectra.power_law import fit_power_law
 from yuragi.spontaneous.statistics import compare
 from yuragi.spontaneous.var import fit_var
@@ -42,6 +43,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         "comparisons": list(comparisons),
         "estimates": [folder / "calibration/estimates.csv"],
         "pure_noise": [folder / "calibration/pure_noise.csv"],
+        **write_hierarchy(folder / "hierarchy/brain", 3),
         "target": [folder / "target.nc"],
         **merged,
     }
@@ -58,13 +60,15 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     write_table(calibration_estimates().head(1), folder / "calibration/estimates.csv")
     write_table(pure_noise().head(1), folder / "calibration/pure_noise.csv")
     calibration = {"estimates": [folder / "calibration/estimates.csv"], "pure_noise": [folder / "calibration/pure_noise.csv"]}
-    return {"spectra": spectra, "models": [model], "comparisons": [comparison], **calibration, **experiment}
+    hierarchy = write_hierarchy(folder / "hierarchy/brain", 2, bootstraps=0)
+    return {"spectra": spectra, "models": [model], "comparisons": [comparison], **calibration, **hierarchy, **experiment}
 
 
 @pytest.fixture(scope="session")
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """The table of every figure."""
-    return {kind: chosen().table(only(results, chosen)) for kind, chosen in figures().items()}
+    there = {kind: chosen for kind, chosen in figures().items() if set(chosen.needs) <= set(results)}
+    return {kind: chosen().table(only(results, chosen)) for kind, chosen in there.items()}
 
 
 def only(results: Results, chosen: type[Figure]) -> Results:
@@ -179,8 +183,40 @@ def write_activity(path: Path, networks: list[tuple[str, int]]) -> Path:
     return path
 
 
+def write_hierarchy(stem: Path, stages: int, *, bootstraps: int = 5) -> dict[str, list[Path]]:
+    """As `yuragi.jobs.hierarchy` does: exponents 1, 1.5, 2 …"""
+    planted = {
+        f"stage{number}": power_law_responses(
+            stimuli=80,
+            units=30,
+            repeats=2,
+            alpha=1 + number / 2,
+            noise="white",
+            noise_to_signal=0.2,
+            generator=np.random.default_rng(number),
+        ).responses
+        for number in range(stages)
+    }
+    found = compare_hierarchy(
+        planted,
+        ranks=(3, 20),
+        exponents=(1.0, 1.5, 2.0),
+        simulations=4,
+        shuffles=1,
+        bootstraps=bootstraps,
+        generator=np.random.default_rng(0),
+    )
+    files = {kind: stem.with_name(f"{stem.name}.{kind}.csv") for kind in ("stages", "pairs")}
+    write_table(found.stages, files["stages"])
+    write_table(found.pairs, files["pairs"])
+    return {kind: [path] for kind, path in files.items()}
+
+
 def calibration_estimates() -> pd.DataFrame:
-    return calibration.calibrate([0.8, 1.2], ["signal", "white"], stimuli=120, units=50, ranks=RANKS, simulations=2)
+    """Two strengths of noise, one of them with intervals."""
+    size = {"stimuli": 120, "units": 50, "ranks": RANKS, "simulations": 2}
+    without = calibration.calibrate([0.8, 1.2], ["signal", "white"], **size)
+    return pd.concat([without, calibration.calibrate([0.8, 1.2], ["signal", "white"], noise_to_signal=0.25, bootstraps=5, **size)], ignore_index=True)
 
 
 def pure_noise() -> pd.DataFrame:

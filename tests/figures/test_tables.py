@@ -42,12 +42,47 @@ def test_calibration_keeps_every_estimate(tables: Tables, results: Results):
     table = tables["calibration"]
     estimates = pd.read_csv(results["estimates"][0])
     exponents = table[table["quantity"] == "exponent"]
-    assert np.allclose(exponents["estimate"], estimates["alpha_hat"])
-    assert np.allclose(exponents["estimate"] - exponents["planted"], exponents["bias"])
+    assert np.allclose(exponents["estimate"].astype(float), estimates["alpha_hat"])
+    assert np.allclose((exponents["estimate"] - exponents["planted"]).astype(float), exponents["bias"].astype(float))
+    assert np.allclose(exponents["low"].astype(float), estimates["alpha_low"], equal_nan=True)
     sums = table[table["quantity"] == "sum_of_pure_noise"]
-    assert np.allclose(sums["estimate"], pd.read_csv(results["pure_noise"][0])["sum"])
+    assert np.allclose(sums["estimate"].astype(float), pd.read_csv(results["pure_noise"][0])["sum"])
     assert sums["standard_error"].notna().all()
     assert (sums["planted"] == 0).all()
+
+
+def test_calibration_counts_the_intervals_that_hold_the_truth(tables: Tables, results: Results):
+    table, estimates = tables["calibration"], pd.read_csv(results["estimates"][0])
+    coverage = table[table["quantity"] == "coverage"].set_index(["noise", "estimator"])
+    assert (coverage["noise_to_signal"] == 0.25).all()  # where there are intervals
+    with_intervals = estimates[estimates["noise_to_signal"] == 0.25]
+    counted = with_intervals["alpha_true"].between(with_intervals["alpha_low"], with_intervals["alpha_high"])
+    expected = counted.groupby([with_intervals["noise"], with_intervals["estimator"]]).mean()
+    assert np.allclose(coverage["estimate"].astype(float).sort_index(), expected.sort_index())
+    assert (coverage["low"] <= coverage["estimate"]).all()
+    assert (coverage["simulations"] == 4).all()
+
+
+def test_calibration_of_several_files_is_one(tables: Tables, results: Results, tmp_path: Path):
+    halves = []
+    for number, (_, rows) in enumerate(pd.read_csv(results["estimates"][0]).groupby("alpha_true")):
+        halves.append(tmp_path / f"{number}.csv")
+        write_table(rows, halves[-1])
+    chosen = figures()["calibration"]
+    table = chosen().table({"estimates": halves, "pure_noise": [*results["pure_noise"], *results["pure_noise"]]})
+    assert (table["quantity"] == "coverage").sum() == (tables["calibration"]["quantity"] == "coverage").sum()
+    sums, alone = (found[found["quantity"] == "sum_of_pure_noise"].reset_index() for found in (table, tables["calibration"]))
+    assert np.allclose(sums["estimate"].astype(float), alone["estimate"].astype(float))
+    assert np.allclose(sums["standard_error"].astype(float), alone["standard_error"].astype(float) / np.sqrt(2))
+    assert (sums["simulations"] == 2 * alone["simulations"]).all()
+
+
+def test_reliability_trusts_one_estimator_a_situation(tables: Tables):
+    table = tables["reliability"]
+    pooled = table[table["planted_alpha"].isna()]
+    assert (pooled.groupby(["noise", "noise_to_signal"])["trusted"].sum() == 1).all()
+    assert not table[table["planted_alpha"].notna()]["trusted"].any()
+    assert (pooled["sentence"].notna() == pooled["trusted"]).all()
 
 
 def test_autoregression_tells_the_fit_beside_the_comparison(tables: Tables):

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from yuragi.errors import InputError
-from yuragi.spectra.calibration import calibrate, pure_noise
+from yuragi.spectra.calibration import COLUMNS, calibrate, pure_noise
 
 SMALL = {"stimuli": 600, "units": 250}
 
@@ -15,10 +16,33 @@ def table() -> pd.DataFrame:
 
 
 def test_the_table_is_tidy(table: pd.DataFrame) -> None:
-    assert list(table) == ["alpha_true", "noise", "seed", "estimator", "alpha_hat", "bias"]
+    assert list(table) == list(COLUMNS)
     assert len(table) == 2 * 3 * 2 * 2
-    assert not table.duplicated(["alpha_true", "noise", "seed", "estimator"]).any()
+    assert not table.duplicated(["alpha_true", "noise", "noise_to_signal", "seed", "estimator"]).any()
     pd.testing.assert_series_equal(table["bias"], table["alpha_hat"] - table["alpha_true"], check_names=False)
+    assert table[["alpha_low", "alpha_high", "level", "covered"]].isna().all(axis=None)
+    assert table.groupby("noise")["noise_to_signal"].first().to_dict() == {"none": 0.0, "signal": 1.0, "white": 1.0}
+
+
+def test_noise_of_half_the_exponent_lies_between(table: pd.DataFrame) -> None:
+    between = calibrate((1.2,), ("half",), **SMALL, ranks=(11, 120), simulations=2)
+    bias = between.groupby("estimator")["bias"].mean()
+    others = table[table["alpha_true"] == 1.2].groupby(["estimator", "noise"])["bias"].mean()
+    assert others["pca", "white"] < bias["pca"] - 0.05 < others["pca", "signal"] - 0.1
+
+
+def test_intervals_and_what_they_hold() -> None:
+    small = {"stimuli": 100, "units": 40, "ranks": (3, 30), "simulations": 2}
+    table = calibrate((1.0,), ("white", "signal"), noise_to_signal=(0.5, 2.0), bootstraps=8, **small)
+    assert len(table) == 2 * 2 * 2 * 2
+    assert (table["alpha_low"] < table["alpha_hat"]).all()
+    assert (table["alpha_hat"] < table["alpha_high"]).all()
+    assert table["covered"].tolist() == ((table["alpha_low"] <= 1.0) & (table["alpha_high"] >= 1.0)).tolist()
+    assert table["covered"].nunique() == 2
+    wider = calibrate((1.0,), ("white",), noise_to_signal=(2.0,), bootstraps=8, level=0.999, estimators=("pca",), **small)
+    same = table[(table["noise"] == "white") & (table["noise_to_signal"] == 2.0) & (table["estimator"] == "pca")]
+    assert np.allclose(wider["alpha_hat"], same["alpha_hat"])
+    assert (wider["alpha_low"].to_numpy() < same["alpha_low"].to_numpy()).all()
 
 
 def test_the_biases_are_the_known_ones(table: pd.DataFrame) -> None:

@@ -183,3 +183,22 @@ def test_the_room_gives_the_function_whatever_was_imported_first() -> None:
     assert yuragi.spectra.cvpca is function
     for name in yuragi.spectra.__all__:
         assert callable(getattr(yuragi.spectra, name))
+
+
+@pytest.mark.parametrize("strength", [0.2, 3.0])
+def test_large_single_precision_gives_the_exponent_of_double(strength: float) -> None:
+    """From 1,024 rows on the eigenvectors are found in single precision, the leading ones apart."""
+    rolls = generator(2)
+    signal = rolls.standard_normal((1100, 1300)) * np.arange(1, 1301) ** -0.6
+    responses = (signal + np.sqrt(strength / 100) * rolls.standard_normal((2, 1100, 1300)) + 3.0).astype(np.float32)
+    single, double = (cvpca(array, shuffles=2, generator=generator()) for array in (responses, responses.astype(np.float64)))
+    assert single.sizes == double.sizes
+    assert single.sum().item() == pytest.approx(double.sum().item(), rel=1e-5)
+    assert fit_power_law(single, (11, 200)).alpha == pytest.approx(fit_power_law(double, (11, 200)).alpha, abs=1e-6)
+
+
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_one_division_needs_no_shared_products(plant, repeats: int) -> None:
+    responses = Repeats.of(plant(25, 60, repeats=repeats) + 7.0)
+    shared, alone = (Splits(responses, share=share).draw(generator(1)).spectrum() for share in (True, False))
+    np.testing.assert_allclose(alone, shared, rtol=0, atol=1e-10 * shared[0])

@@ -36,7 +36,7 @@ def test_it_is_the_weighted_least_squares_of_the_logarithms(weights: str) -> Non
     scale=st.floats(1e-6, 1e6),
     first=st.integers(1, 50),
     width=st.integers(2, 100),
-    weights=st.sampled_from(["inverse_rank", "uniform"]),
+    weights=st.sampled_from(["inverse_rank", "uniform", "windowed_median"]),
 )
 def test_an_exact_power_law_is_found_from_any_ranks(alpha: float, scale: float, first: int, width: int, weights: str) -> None:
     ranks = np.arange(1, 151)
@@ -129,3 +129,31 @@ def test_spectra_without_a_logarithm_are_refused() -> None:
         fit_power_law(np.ones((2, 30)), (1, 20))
     with pytest.raises(InputError, match="'component'"):
         fit_power_law(xr.DataArray(noisy(), dims="component"), (11, 60))
+
+
+def test_the_windowed_median_is_that_of_the_slopes_in_windows() -> None:
+    spectrum = noisy(150)
+    x, y = np.log(np.arange(11, 131)), np.log(spectrum[10:130])
+    slopes = [np.polyfit(x[start : start + 12], y[start : start + 12], 1)[0] for start in range(120 - 12 + 1)]
+    fit = fit_power_law(spectrum, (11, 130), weights="windowed_median")
+    assert fit.alpha == pytest.approx(-np.median(slopes))
+    assert fit.intercept == pytest.approx(np.median(y + fit.alpha * x))
+    residual = y - fit.intercept + fit.alpha * x
+    assert fit.r_squared == pytest.approx(1 - (residual**2).sum() / ((y - y.mean()) ** 2).sum())
+    assert fit.weights == "windowed_median"
+
+
+def test_a_few_outliers_move_the_windowed_median_least() -> None:
+    spectrum = np.arange(1, 201) ** -1.0
+    spectrum[[15, 16, 17]] *= 50
+    fits = {weights: fit_power_law(spectrum, (11, 200), weights=weights).alpha for weights in ("inverse_rank", "uniform", "windowed_median")}
+    assert abs(fits["windowed_median"] - 1) < 1e-9 < 0.05 < abs(fits["uniform"] - 1) < abs(fits["inverse_rank"] - 1)
+
+
+def test_the_windowed_median_of_few_ranks_has_windows_of_three() -> None:
+    spectrum = np.arange(1, 21) ** -1.3
+    spectrum[[6, 9]] *= -1
+    assert fit_power_law(spectrum, (1, 3), weights="windowed_median").alpha == pytest.approx(1.3)
+    assert fit_power_law(spectrum, (1, 20), weights="windowed_median", negative="drop").alpha == pytest.approx(1.3)
+    with pytest.raises(InputError, match="goes beyond"):
+        fit_power_law(spectrum, (1, 30), weights="windowed_median")

@@ -48,4 +48,4 @@ def test_refusals():
     with pytest.raises(InputError, match="not above 0"):
         variance_ratio_interval(np.random.default_rng(0).standard_normal((2, 30, 4)))
     with pytest.raises(InputError, match="level"):
-        variance_ratio_interval(planted(0), level=0)
+        variance_ratio_interval(planted(0), level=0.0)

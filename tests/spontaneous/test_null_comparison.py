@@ -65,6 +65,9 @@ def test_p_is_the_share_of_surrogates_that_lie_as_far():
     maximum = table[table["statistic"] == "maximum"]
     assert maximum["p"].tolist() == [0.05, 0.05]
     assert maximum["p_family"].tolist() == [1 / 40, 1 / 40]
+    kept = table[table["statistic"] == "log_variance"]
+    assert kept["kept"].all()
+    assert (kept["p"] > 0.5).all()  # conservative: it lies where the fit put it
 
 
 def test_the_correction_holds_the_error_of_the_family_and_loses_little_to_dependence():
@@ -93,7 +96,7 @@ def test_what_a_null_model_keeps_exactly_is_never_outside():
     )
     assert table["kept"].item()
     assert table["z"].item() == 0
-    assert np.isnan(table["p_family"].item())
+    assert table["p_family"].item() == 1
     assert not table["outside"].item()
 
 
@@ -104,7 +107,7 @@ def test_a_true_null_model_is_rejected_at_its_rate():
     ).set_index("statistic")
     assert rates["low"]["maximum"] <= 0.05 <= rates["high"]["maximum"], rates
     assert rates["low"]["any"] <= 0.05 <= rates["high"]["any"], rates
-    # The null model is fitted to this very statistic, which can then not be judged.
+    # The null model is fitted to this very statistic, which then deviates by next to nothing.
     assert rates["kept"]["log_variance"] > 0.95
     assert rates["rejected"]["log_variance"] <= 1
     assert rates["rejected"]["maximum"] == round(400 * rates["rate"]["maximum"])
@@ -165,6 +168,16 @@ def test_a_group_tells_what_single_recordings_do_not():
     assert group["median_z"]["a"] == pytest.approx(np.median(z))
     assert group["p"]["a"] == pytest.approx(scipy.stats.wilcoxon(z).pvalue)
     assert group["p_holm"]["a"] == pytest.approx(3 * group["p"]["a"])
+
+
+def test_a_group_sees_a_kept_statistic_only_where_many_of_its_recordings_do():
+    def table(outside):
+        return pd.DataFrame({"null": "static", "statistic": ["a"], "z": [0.3], "kept": True, "outside": outside})
+
+    for outside, found in ((2, False), (6, True)):
+        group = compare_group({f"subject_{number}": table(number < outside) for number in range(16)})
+        assert group["outside"].item() == found
+        assert group["p"].item() == pytest.approx(scipy.stats.binom.sf(outside - 1, 16, 0.05))
 
 
 def test_refusals():

@@ -67,15 +67,15 @@ rule ranking:
 
 rule rejection:
     input:
-        lambda wildcards: plan.validated(),
+        plan.validated(),
     output:
-        f"{plan.results}/nulls/rejection.csv",
+        f"{plan.results}/nulls/rejection/{{process}}.csv",
     log:
-        f"{plan.results}/logs/rejection.log",
+        f"{plan.results}/logs/rejection/{{process}}.log",
     benchmark:
-        f"{plan.results}/benchmarks/rejection.tsv"
+        f"{plan.results}/benchmarks/rejection/{{process}}.tsv"
     params:
-        spec=lambda wildcards: plan.spec("rejection"),
-        code=lambda wildcards: plan.code("rejection"),
+        spec=lambda wildcards: plan.spec("rejection", wildcards.process),
+        code=lambda wildcards: plan.code("rejection", wildcards.process),
     shell:
         "yuragi rejection {input} {output} --spec {params.spec:q} 2>&1 | tee {log}"

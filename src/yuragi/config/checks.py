@@ -218,11 +218,15 @@ def _check_autoregression(config: Config, name: str) -> None:
     if isinstance(components, int) and units is not None and components > units:
         key = _setting(overrides, "spontaneous", name, "components")
         raise ValueError(f"{key} = {components} for recordings.{name}: it has {units} units; lower it to at most that, or set 'auto'")
-    which, order = ("max_order", settings.max_order) if settings.order == "bic" else ("order", settings.order)
+    which, order = ("max_order", settings.max_order) if isinstance(settings.order, str) else ("order", settings.order)
     variables = units if components is None else components
     if frames is None or variables is None:
         return
-    needed = FRAMES_PER_COEFFICIENT * order if variables == "auto" else order + variables * order + 1 + variables
+    needed = FRAMES_PER_COEFFICIENT * order
+    if variables != "auto":
+        # Coefficients of an equation: the lags of all variables, its own alone, or as many as a sparse fit leaves.
+        coefficients = {"full": variables * order, "diagonal": order, "sparse": 0}[settings.structure]
+        needed = order + coefficients + 1 + variables
     if frames < needed:
         told = "" if variables == "auto" else f" with {variables} variables"
         remedy = "lower it" if variables == "auto" else "lower it, or set components to 'auto' or fewer"

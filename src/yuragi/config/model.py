@@ -25,6 +25,7 @@ from yuragi.jobs.train import Arm
 from yuragi.models.base import Architecture
 from yuragi.plugins import any_of
 from yuragi.settings import Name, Settings, described, validate
+from yuragi.spontaneous.nulls.base import NullModel
 from yuragi.training.settings import TrainingSettings
 
 Epsilon = Annotated[float, AfterValidator(checked_eps), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
@@ -56,6 +57,9 @@ class NullValidation(Validation):
     """A test of the test."""
 
     recording: Name = Field(description="the spontaneous recording that the processes are fitted to")
+    sources: dict[Name, any_of("yuragi.spontaneous.nulls", NullModel)] = Field(
+        description="the processes that simulated recordings come from, under names of your own", min_length=1
+    )
 
 
 class NullComparison(Comparison):

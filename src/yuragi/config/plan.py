@@ -115,6 +115,10 @@ class Plan:
         wanted = self.config.null_comparison
         return [] if wanted is None or wanted.validation is None else [f"{self.results}/recordings/{wanted.validation.recording}.nc"]
 
+    def _processes(self) -> dict[str, Any]:
+        wanted = self.config.null_comparison
+        return {} if wanted is None or wanted.validation is None else wanted.validation.sources
+
     def _groups(self) -> dict[str, tuple[str, ...]]:
         return self.config.null_comparison.groups if self.config.null_comparison else {}
 
@@ -134,7 +138,7 @@ class Plan:
             "null_groups": [f"{self.results}/nulls/groups/{name}.csv" for name in self._groups()],
             "predictions": self.null_files("prediction.csv") if self._predicts() else [],
             "rankings": [f"{self.results}/nulls/groups/{name}.ranking.csv" for name in self._groups() if self._predicts()],
-            "rejection": [f"{self.results}/nulls/rejection.csv"] if self.config.null_comparison and self.config.null_comparison.validation else [],
+            "rejection": [f"{self.results}/nulls/rejection/{name}.csv" for name in self._processes()],
             "target": [f"{self.results}/target.nc"] if self.config.target else [],
             "activity": [f"{self.results}/activity/{name}.nc" for name in experiments if self._layers(name)],
             "histories": [f"{self.results}/networks/{name}.history.csv" for name in self.networks()],
@@ -248,7 +252,8 @@ class Plan:
             assert wanted.prediction is not None
             return prediction.Spec(**_of(prediction.Prediction, wanted.prediction), seed=self._seed("prediction", name))
         assert wanted.validation is not None
-        return rejection.Spec(**_of(rejection.Validation, wanted.validation), seed=self._seed("rejection"))
+        source = wanted.validation.sources[name]
+        return rejection.Spec(**_of(rejection.Validation, wanted.validation), source=source, seed=self._seed("rejection", name))
 
     def _layers(self, experiment: str) -> dict[str, str | float | None]:
         """The layers whose spectra are shown: those that some arm constrains, each with what a penalty asks of it."""

@@ -69,7 +69,9 @@ computed. yuragi itself distributes none of them: the terms are those of the sou
 
 def _section(row: dict[str, str], chosen: type[Dataset]) -> str:
     options = [
-        f"| {name} | {'required' if field.is_required() else _cell(field.get_default())} | {_cell(field.description)} |" for name, field in chosen.model_fields.items() if name != "kind"
+        f"| {name} | {'required' if field.is_required() else _cell(field.get_default())} | {_cell(field.description)} |"
+        for name, field in chosen.model_fields.items()
+        if name != "kind"
     ]
     files = [f"| [{file.name}]({file.url}) | {file.size} | `{file.sha256}` |" for file in chosen.SOURCES]
     lines = [

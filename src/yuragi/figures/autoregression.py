@@ -77,7 +77,7 @@ def _title(row: pd.Series) -> str:
     of = "" if row["fitted_in"] == "units" else f" ({100 * row['explained_variance_share']:.0f} % of the variance)"
     return (
         f"{row['recording']}: order {row['order_frames']}, {row['variables']} {row['fitted_in']}{of}, {row['frames']} frames, "
-        f"spectral radius {row['spectral_radius']:.3f}"
+        f"spectral radius {row['spectral_radius']:.3f}" + ("" if row["spectral_radius"] < 1 else ", not stationary: nothing simulated")
     )
 
 
@@ -86,8 +86,9 @@ def _draw_statistic(axis: Any, statistic: str, rows: pd.DataFrame) -> None:
     if statistic == "power_spectral_density":
         # The mean was removed, so that the power at frequency 0 is nothing but leakage.
         rows = rows[rows["position"] > 0]
-    axis.fill_between(rows["position"], rows["low"], rows["high"], color=style.BLUE, label="range of the simulations", **style.BAND)
-    axis.plot(rows["position"], rows["simulated"], color=style.BLUE, label="mean of the simulations")
+    if rows["simulated"].notna().any():
+        axis.fill_between(rows["position"], rows["low"], rows["high"], color=style.BLUE, label="range of the simulations", **style.BAND)
+        axis.plot(rows["position"], rows["simulated"], color=style.BLUE, label="mean of the simulations")
     dense = len(rows) > 40
     axis.plot(rows["position"], rows["measured"], "-o" if not dense else "-", color=style.BLACK, linewidth=1, markersize=3, label="measured")
     if statistic == "autocorrelation":

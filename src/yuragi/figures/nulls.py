@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
 
-COMPARED = ("null", "statistic", "measured", "expected", "low", "high", "z", "p", "p_family", "outside")
-GROUPED = ("null", "statistic", "recordings", "outside_share", "median_z", "p", "p_holm", "outside")
+COMPARED = ("null", "statistic", "measured", "expected", "low", "high", "z", "absorbed", "kept", "p", "p_family", "outside")
+GROUPED = ("null", "statistic", "recordings", "outside_share", "median_z", "kept", "p", "p_holm", "outside")
 REACH = 8.0
 """Deviations beyond this many standard deviations are drawn at the border; the table has their values."""
 
@@ -67,9 +67,14 @@ def _draw_null(panel: Any, single: pd.DataFrame, groups: pd.DataFrame, statistic
     count = max(int(places.max()), 1)
     height = rows + (0.0 if count == 1 else (places - (count + 1) / 2) / count * 0.6)
     z = single["z"].clip(-REACH, REACH)
-    outside = single["outside"].astype(bool)
-    for chosen, fill, label in ((~outside, "none", "recording, inside"), (outside, style.BLUE, "recording, outside")):
-        panel.plot(z[chosen], height[chosen], "o", color=style.BLUE, markerfacecolor=fill, markersize=3.5, label=label)
+    outside, kept = single["outside"].astype(bool), single["kept"].astype(bool)
+    looks = (
+        (~outside & ~kept, style.BLUE, "none", "recording, inside"),
+        (outside, style.BLUE, style.BLUE, "recording, outside"),
+        (~outside & kept, "#c4c4c4", "none", "kept by the null model"),
+    )
+    for chosen, color, fill, label in looks:
+        panel.plot(z[chosen], height[chosen], "o", color=color, markerfacecolor=fill, markersize=3.5, label=label)
     for _, row in groups.iterrows():
         place = statistics.index(row["statistic"])
         mark = "the group's median, outside" if row["outside"] else "the group's median, inside"

@@ -29,8 +29,8 @@ class Rejection(Figure):
         """One row a process and statistic."""
         from yuragi.figures._tables import read_table
 
-        columns = ("source", "statistic", "rejected", "simulations", "rate", "low", "high")
-        tables = [read_table(path, columns)[list(columns)] for path in results["rejection"]]
+        columns = ("statistic", "rejected", "simulations", "rate", "low", "high", "kept")
+        tables = [read_table(path, columns).assign(source=path.stem)[["source", *columns]] for path in results["rejection"]]
         return pd.concat(tables, ignore_index=True).assign(nominal=self.nominal, tolerance=self.tolerance)
 
     @style.styled
@@ -53,7 +53,10 @@ def _draw_source(panel: Any, rows: pd.DataFrame, statistics: list[str]) -> None:
     panel.axvspan(nominal - tolerance, nominal + tolerance, color=style.GREEN, label=f"{nominal:.0%} ± {tolerance:.0%}", **style.BAND)
     panel.axvline(nominal, label="level of the test", **style.TRUTH)
     places = rows["statistic"].map(statistics.index)
-    ends = [rows["rate"] - rows["low"], rows["high"] - rows["rate"]]
-    panel.errorbar(rows["rate"], places, xerr=ends, fmt="o", color=style.BLUE, capsize=2, label="rejected, with 95 % interval")
+    judged = rows["kept"] < 0.5
+    for chosen, color, label in ((judged, style.BLUE, "rejected, with 95 % interval"), (~judged, style.GREY, "kept by the null model")):
+        part = rows[chosen]
+        ends = [part["rate"] - part["low"], part["high"] - part["rate"]]
+        panel.errorbar(part["rate"], places[chosen], xerr=ends, fmt="o", color=color, capsize=2, label=label)
     panel.set(xlabel="fraction of recordings rejected", xlim=(-0.02, 1.02))
     panel.grid(axis="y", visible=False)

@@ -19,8 +19,14 @@ np = lazy.load("numpy")
 pd = lazy.load("pandas")
 
 
+OTHERS = ("participation_ratio", "alpha_unweighted", "alpha_windowed", "alpha_head", "break_rank")
+"""Further numbers of an estimate, not all of which every estimator has."""
+LINES = ("meme", "meme_broken")
+"""Estimators whose spectrum is the fitted law itself."""
+
+
 class Spectra(Figure):
-    """Variance at each rank of every recording of responses, cross-validated and plain, with the fitted power law."""
+    """Variance at each rank of every recording of responses by each estimator, with the fitted power law."""
 
     kind: Literal["spectra"] = "spectra"
 
@@ -72,6 +78,7 @@ def _of_recording(path: Path, target: BrainTarget | None) -> pd.DataFrame:
                 "alpha_low": float(one["alpha_low"]),
                 "alpha_high": float(one["alpha_high"]),
                 "planted_alpha": truth,
+                **{name: float(one[name]) if name in one else np.nan for name in OTHERS},
                 "r_squared": float(one["r_squared"]),
                 "first_rank": first,
                 "last_rank": last,
@@ -96,12 +103,24 @@ def _stages(target: BrainTarget | None, data: Any) -> str:
 
 def _draw_recording(axis: Any, table: pd.DataFrame) -> None:
     texts = []
-    for place, (name, rows) in enumerate(table.groupby("estimator", sort=False)):
+    estimators = list(table.groupby("estimator", sort=False))
+    for place, (name, rows) in enumerate(estimators):
         label, color, _ = style.ESTIMATORS[str(name)]
-        # The first, the cross-validated one, lies on top.
-        above = 3 - place
+        # The first, the cross-validated one, lies on top of the other measured spectra; laws that are nothing but lines lie above them.
+        above = 2 + (1.5 if name in LINES else (len(estimators) - place) / len(estimators))
         share = rows["share_of_total_variance"].to_numpy()
-        axis.plot(rows["rank"], np.where(share > 0, share, np.nan), color=color, linewidth=1.2, label=label, zorder=above)
+        axis.plot(
+            rows["rank"],
+            np.where(share > 0, share, np.nan),
+            color=color,
+            linewidth=1.2,
+            linestyle=(0, (1, 1)) if name in LINES else "-",
+            label=f"{label}, fitted law" if name in LINES else label,
+            zorder=above,
+        )
+        texts.append((f"{label} {_exponent(rows.iloc[0])}", color))
+        if name in LINES:
+            continue
         if (share < 0).any():
             axis.plot(
                 rows["rank"],
@@ -116,22 +135,25 @@ def _draw_recording(axis: Any, table: pd.DataFrame) -> None:
         axis.plot(
             rows["rank"], rows["fitted_share"], color=color, linewidth=5, alpha=0.3, label=f"fit to {label}", zorder=above, solid_capstyle="butt"
         )
-        texts.append((f"{label} {_exponent(rows.iloc[0])}", color))
     if style.present(table["planted_share"]):
         truth = table.drop_duplicates("rank")
-        axis.plot(truth["rank"], truth["planted_share"], label="planted power law", zorder=4, **style.TRUTH)
+        axis.plot(truth["rank"], truth["planted_share"], label="planted power law", zorder=5, **style.TRUTH)
         texts.append((f"planted α = {table['planted_alpha'].iloc[0]:.2f}", style.BLACK))
     axis.set(xlabel="rank", ylabel="share of variance", title=_title(table))
-    axis.set_ylim(table["fitted_share"].min() / 30, 2 * table["share_of_total_variance"].max())
+    # Every line of text beyond three needs more room below the spectra.
+    surplus = max(len(texts) - 3, 0)
+    axis.set_ylim(table["fitted_share"].min() / 30 / 8**surplus, 2 * table["share_of_total_variance"].max())
     style.logarithmic(axis, "x")
     style.logarithmic(axis, "y")
     for line, (text, color) in enumerate(reversed(texts)):
-        axis.text(0.03, 0.04 + 0.085 * line, text, transform=axis.transAxes, color=color)
+        height = 0.085 if not surplus else 0.068
+        axis.text(0.03, 0.04 + height * line, text, transform=axis.transAxes, color=color, fontsize=7.5 if surplus else None)
 
 
 def _exponent(row: pd.Series) -> str:
     interval = f" ({row['alpha_low']:.2f} to {row['alpha_high']:.2f})" if np.isfinite(row["alpha_low"]) else ""
-    return f"α = {row['alpha']:.2f}{interval}"
+    head = f", {row['alpha_head']:.2f} to rank {row['break_rank']:.0f}" if np.isfinite(row["alpha_head"]) else ""
+    return f"α = {row['alpha']:.2f}{interval}{head}"
 
 
 def _title(table: pd.DataFrame) -> str:

@@ -28,7 +28,13 @@ BLUE, ORANGE, GREEN, PINK, RED, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 ARMS = {"plain": (BLACK, "o"), "spectral": (BLUE, "s"), "white": (ORANGE, "^"), "spontaneous": (GREEN, "D"), "both": (PINK, "v")}
 OTHER_ARMS = ((RED, "P"), (SKY, "X"), ("#882255", "<"), ("#999933", ">"), ("#332288", "p"), ("#AA4499", "h"))
 
-ESTIMATORS = {"cvpca": ("cvPCA", BLUE, "o"), "pca": ("plain PCA", ORANGE, "s")}
+ESTIMATORS = {
+    "cvpca": ("cvPCA", BLUE, "o"),
+    "pca": ("plain PCA", ORANGE, "s"),
+    "meme": ("MEME", PINK, "^"),
+    "meme_broken": ("MEME with a break", RED, "v"),
+    "cross_decomposition": ("cross-decomposition", GREEN, "D"),
+}
 TRUTH = {"color": BLACK, "linestyle": (0, (5, 3)), "linewidth": 1.2}
 BAND = {"alpha": 0.18, "linewidth": 0}
 

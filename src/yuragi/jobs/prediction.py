@@ -12,6 +12,7 @@ class Prediction(Settings):
     """Which frames are held out, and how large the models may be."""
 
     folds: int = Field(5, ge=2, description="contiguous parts of the recording that are held out in turn")
+    gap: int = Field(20, ge=0, description="frames on both sides of a held-out part that are not fitted, so that their memory tells nothing")
     max_order: PositiveInt = Field(3, description="largest order of the autoregressions, chosen on the frames that are not held out")
     max_states: PositiveInt = Field(8, description="most states of the switching model, chosen on the frames that are not held out")
 
@@ -26,9 +27,16 @@ def run(recording: InputPath, prediction: OutputPath, *, spec: Spec) -> None:
 
     from yuragi.files import read_netcdf, write_table
     from yuragi.randomness import derive_seed
-    from yuragi.spontaneous.prediction import predict_held_out, standard_models
+    from yuragi.spontaneous.prediction import predict_held_out
+    from yuragi.spontaneous.predictive import AutoregressiveModel, MeanModel, SwitchingModel
 
     data = read_netcdf(recording, "recording")["recording"]
-    models = standard_models(max_order=spec.max_order, max_states=spec.max_states)
+    models = {
+        "mean": MeanModel(),
+        "own_past": AutoregressiveModel(max_order=spec.max_order, structure="diagonal"),
+        "autoregression": AutoregressiveModel(max_order=spec.max_order),
+        "sparse_autoregression": AutoregressiveModel(max_order=spec.max_order, structure="sparse"),
+        "hidden_states": SwitchingModel(max_states=spec.max_states),
+    }
     generator = np.random.default_rng(derive_seed(spec.seed, "prediction"))
-    write_table(predict_held_out(data, models, folds=spec.folds, generator=generator), prediction)
+    write_table(predict_held_out(data, models, folds=spec.folds, gap_frames=spec.gap, generator=generator), prediction)

@@ -15,6 +15,6 @@ def run(ranking: OutputPath, predictions: list[InputPath], *, spec: Spec) -> Non
     import pandas as pd
 
     from yuragi.files import write_table
-    from yuragi.spontaneous.prediction import rank_models
+    from yuragi.spontaneous.ranking import rank_models
 
     write_table(rank_models({path.name.partition(".")[0]: pd.read_csv(path) for path in predictions}), ranking)

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.settings import RankRange, Settings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from yuragi.spectra.estimators import Estimate
+
+EstimatorName = Literal["cvpca", "pca", "meme", "meme_broken", "cross_decomposition"]
 
 
 class Estimation(Settings):
     """How spectra and their exponents are estimated."""
 
+    estimators: tuple[EstimatorName, ...] = Field(
+        ("cvpca", "pca"),
+        description="estimators of the spectrum: cvpca (whose exponent a brain target takes, so that it is always there), pca (noise left in), "
+        "meme (eigenmoments, one power law), meme_broken (two), cross_decomposition (components of other stimuli)",
+    )
     ranks: RankRange = Field((11, 500), description="first and last rank of the fit, 1-based and inclusive")
     weights: Literal["inverse_rank", "uniform"] = Field("inverse_rank", description="weights of the fit: 1/rank as published, or all equal")
     negative: Literal["absolute", "drop"] = Field(
         "absolute", description="what a negative cross-validated variance counts as in the fit: its absolute value as published, or nothing"
     )
     shuffles: PositiveInt = Field(10, description="random exchanges of the two repeats that the spectrum is averaged over")
-    bootstraps: int = Field(100, ge=10, description="resamplings of the stimuli for the exponent's interval")
+    bootstraps: int = Field(100, ge=10, description="resamplings for the intervals of the exponents")
+
+    @model_validator(mode="after")
+    def _cvpca_is_there(self) -> Estimation:
+        if "cvpca" not in self.estimators:
+            raise ValueError(f"estimators = {list(self.estimators)}: targets and figures take the exponent of cvpca; add it")
+        if len(set(self.estimators)) < len(self.estimators):
+            raise ValueError(f"estimators = {list(self.estimators)}: one is named twice; remove it")
+        return self
 
 
 class Spec(Estimation):
@@ -27,39 +47,30 @@ class Spec(Estimation):
 
 
 def run(responses: InputPath, spectra: OutputPath, *, spec: Spec) -> None:
-    """Cross-validated and plain spectrum, their exponents, and the ratio of trial-to-trial to stimulus-driven variance."""
+    """The spectrum of each estimator, its exponent and participation ratio, and the ratio of trial-to-trial to stimulus-driven variance."""
     import numpy as np
-    import xarray as xr
 
     from yuragi.files import read_netcdf, write_netcdf
     from yuragi.randomness import derive_seed
-    from yuragi.spectra.bootstrap import bootstrap_exponent
-    from yuragi.spectra.cvpca import cvpca
-    from yuragi.spectra.pca import pca_spectrum
-    from yuragi.spectra.power_law import fit_power_law
+    from yuragi.spectra.estimators import estimate
     from yuragi.spectra.variance import variance_ratio
 
     data = read_netcdf(responses, "responses")["responses"]
-    settings = {"ranks": spec.ranks, "weights": spec.weights, "negative": spec.negative}
-
-    def generator(purpose: str) -> np.random.Generator:
-        return np.random.default_rng(derive_seed(spec.seed, purpose))
-
-    estimators = {"cvpca": cvpca(data, shuffles=spec.shuffles, generator=generator("exchanges")), "pca": pca_spectrum(data)}
-    fits = {name: fit_power_law(spectrum, **settings) for name, spectrum in estimators.items()}
-    fits["cvpca"] = bootstrap_exponent(data, fits["cvpca"], bootstraps=spec.bootstraps, generator=generator("resampling"))
-    result = xr.concat(list(estimators.values()), dim=xr.Variable("estimator", list(estimators)), join="outer").to_dataset(name="spectrum")
-    missing = (float("nan"), float("nan"))
-    intervals = [fit.alpha_interval or missing for fit in fits.values()]
-    result = result.assign(
-        alpha=("estimator", [fit.alpha for fit in fits.values()]),
-        alpha_low=("estimator", [low for low, _ in intervals]),
-        alpha_high=("estimator", [high for _, high in intervals]),
-        intercept=("estimator", [fit.intercept for fit in fits.values()]),
-        r_squared=("estimator", [fit.r_squared for fit in fits.values()]),
-        negative_ranks=("estimator", [fit.negative_ranks for fit in fits.values()]),
-        variance_ratio=variance_ratio(data),
-    )
+    estimates = [
+        estimate(
+            data,
+            name,
+            spec.ranks,
+            weights=spec.weights,
+            negative=spec.negative,
+            shuffles=spec.shuffles,
+            bootstraps=spec.bootstraps,
+            # A source of its own for each, so that one more estimator leaves the others as they were.
+            generator=np.random.default_rng(derive_seed(spec.seed, "exchanges" if name == "cvpca" else name)),
+        )
+        for name in spec.estimators
+    ]
+    result = _dataset(estimates).assign(variance_ratio=variance_ratio(data))
     result.attrs = {
         "first_rank": spec.ranks[0],
         "last_rank": spec.ranks[1],
@@ -67,3 +78,31 @@ def run(responses: InputPath, spectra: OutputPath, *, spec: Spec) -> None:
         **dict(zip(("repeats", "stimuli", "units"), data.shape, strict=True)),
     }
     write_netcdf(result, spectra)
+
+
+def _dataset(estimates: list[Estimate]) -> xr.Dataset:
+    """The estimates side by side over `estimator`; what one of them does not have is NaN."""
+    import numpy as np
+    import xarray as xr
+
+    names = [found.estimator for found in estimates]
+    result = xr.concat([found.spectrum for found in estimates], dim=xr.Variable("estimator", names), join="outer", combine_attrs="drop")
+    result = result.to_dataset(name="spectrum")
+
+    def column(values: list[float | int | None]) -> tuple[str, list[float | int]]:
+        return ("estimator", [np.nan if value is None else value for value in values])
+
+    intervals = [found.alpha_interval or (np.nan, np.nan) for found in estimates]
+    return result.assign(
+        alpha=column([found.alpha for found in estimates]),
+        alpha_low=column([low for low, _ in intervals]),
+        alpha_high=column([high for _, high in intervals]),
+        intercept=column([found.fit.intercept for found in estimates]),
+        r_squared=column([found.fit.r_squared for found in estimates]),
+        negative_ranks=column([found.fit.negative_ranks for found in estimates]),
+        participation_ratio=column([found.participation_ratio for found in estimates]),
+        alpha_unweighted=column([found.alpha_unweighted for found in estimates]),
+        alpha_windowed=column([found.alpha_windowed for found in estimates]),
+        alpha_head=column([found.alpha_head for found in estimates]),
+        break_rank=column([found.break_rank for found in estimates]),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
@@ -12,20 +13,27 @@ import xarray as xr
 from yuragi.errors import InputError
 from yuragi.progress import track
 from yuragi.spectra.cvpca import Splits
+from yuragi.spectra.groups import stimulus_groups
 from yuragi.spectra.power_law import PowerLawFit, fit_power_law
-from yuragi.spectra.repeats import Repeats
+from yuragi.spectra.repeats import Repeats, response_array
 
 KEPT = 0.8
 """Part of the stimuli in each resampling."""
+
+Spectrum = Callable[[np.ndarray], xr.DataArray | np.ndarray]
+"""A spectrum λ_n over rank of responses `(repeat, stimulus, unit)`."""
 
 
 def bootstrap_exponent(
     responses: xr.DataArray | np.ndarray,
     fit: PowerLawFit,
     *,
+    spectrum: Spectrum | None = None,
+    needed: int | None = None,
     bootstraps: int = 100,
     shuffles: int = 3,
     level: float = 0.95,
+    quiet: bool = False,
     generator: np.random.Generator,
 ) -> PowerLawFit:
     """The fit with the interval of its exponent over stimuli; see `alpha_interval`.
@@ -39,7 +47,17 @@ def bootstrap_exponent(
     >>> fit.alpha_interval[0] < fit.alpha < fit.alpha_interval[1]
     True
     """
-    interval = alpha_interval(responses, fit, bootstraps=bootstraps, shuffles=shuffles, level=level, generator=generator)
+    interval = alpha_interval(
+        responses,
+        fit,
+        spectrum=spectrum,
+        needed=needed,
+        bootstraps=bootstraps,
+        shuffles=shuffles,
+        level=level,
+        quiet=quiet,
+        generator=generator,
+    )
     return dataclasses.replace(fit, alpha_interval=interval)
 
 
@@ -47,16 +65,19 @@ def alpha_interval(
     responses: xr.DataArray | np.ndarray,
     fit: PowerLawFit,
     *,
+    spectrum: Spectrum | None = None,
+    needed: int | None = None,
     bootstraps: int = 100,
     shuffles: int = 3,
     level: float = 0.95,
+    quiet: bool = False,
     generator: np.random.Generator,
 ) -> tuple[float, float]:
-    """An interval for the exponent of the cross-validated spectrum, from random parts of the stimuli.
+    """An interval for the exponent of a spectrum, by default the cross-validated one, from random parts of the stimuli.
 
         alpha ± z sqrt(m / (S - m)) sd(alpha*_b),     b = 1 … B
 
-    Each alpha*_b is fitted to the cross-validated spectrum of m = 0.8 S stimuli drawn without replacement (more where the last rank of the fit
+    Each alpha*_b is fitted to the spectrum of m = 0.8 S stimuli drawn without replacement (more where the last rank of the fit
     needs more); z is the normal quantile. All resamplings share the same few divisions of the repeats, as though these belonged to the stimuli. The
     interval tells how alpha varies over samples of stimuli around its own expectation. It does not contain the bias of the estimator, for which see
     `yuragi.spectra.calibration`.
@@ -65,13 +86,21 @@ def alpha_interval(
         `(repeat, stimulus, unit)`, S stimuli: those that the fit was made from. Stimuli that are not independent, such as frames of one movie, share
         a value of the coordinate ``group (stimulus)``; then whole groups are drawn, m and S count groups
     fit
-        the fit of their cross-validated spectrum; its ranks, weights and treatment of negative eigenvalues are used again
+        the fit of their spectrum; its ranks, weights and treatment of negative eigenvalues are used again
+    spectrum
+        the spectrum that was fitted, as a function of the responses to some of the stimuli, `(repeat, stimulus, unit)`, NaN where one is missing;
+        None:
+        the cross-validated one (`yuragi.spectra.cvpca.cvpca`), by a way that shares its products between the resamplings
+    needed
+        fewest stimuli that the spectrum reaches the last rank of the fit with; None: one more than that rank
     bootstraps
         B, resamplings of the stimuli; with 100 the width is known to 7 %
     shuffles
         divisions of the repeats that are averaged in each resampling; fewer than in the fit make the interval wider, never narrower
     level
         coverage
+    quiet
+        do not tell how far the work is
     generator
         draws divisions and stimuli
 
@@ -92,40 +121,45 @@ def alpha_interval(
         raise InputError(f"bootstraps = {bootstraps}, shuffles = {shuffles}: an interval needs two and one at least; use 100 and 3")
     if not 0 < level < 1:
         raise InputError(f"level: {level}, expected a coverage between 0 and 1; 0.95 is customary")
-    splits = Splits(Repeats.of(responses))
-    kept = max(round(KEPT * splits.stimuli), fit.ranks[1] + 1)
-    if kept >= splits.stimuli:
+    array = response_array(responses)
+    stimuli = array.shape[1]
+    needed = fit.ranks[1] + 1 if needed is None else needed
+    kept = max(round(KEPT * stimuli), needed)
+    if kept >= stimuli:
         raise InputError(
-            f"ranks: a fit up to rank {fit.ranks[1]} needs all {splits.stimuli} stimuli and leaves none to resample; "
-            f"end the ranks at {splits.stimuli - 2} or lower"
+            f"ranks: a fit up to rank {fit.ranks[1]} needs all {stimuli} stimuli and leaves none to resample; "
+            f"end the ranks at {fit.ranks[1] - 1 - (needed - stimuli)} or lower"
         )
-    groups = _groups(responses, splits.stimuli)
-    kept_groups = math.ceil(len(groups) * kept / splits.stimuli)
+    groups = stimulus_groups(responses, stimuli)
+    kept_groups = math.ceil(len(groups) * kept / stimuli)
     if kept_groups >= len(groups):
         raise InputError(
             f"responses: {len(groups)} groups of stimuli leave none to resample; an interval needs more, or end the ranks of the fit earlier"
         )
     parts = [np.concatenate([groups[number] for number in generator.choice(len(groups), kept_groups, replace=False)]) for _ in range(bootstraps)]
-    # Division by division, so that one set of products at a time is held and serves all resamplings.
-    spectra: list[list[np.ndarray]] = [[] for _ in parts]
-    for number in range(shuffles):
-        split = splits.draw(generator)
-        for spectrum, part in zip(spectra, track(parts, f"interval of alpha, division {number + 1}/{shuffles}"), strict=True):
-            spectrum.append(split.spectrum(part))
-    alphas = [_alpha(spectrum, fit) for spectrum in spectra]
+    if spectrum is None:
+        alphas = _cross_validated(array, fit, parts, shuffles, quiet, generator)
+    else:
+        alphas = [_alpha(spectrum(array[:, part]), fit) for part in (parts if quiet else track(parts, "interval of alpha"))]
     half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(kept_groups / (len(groups) - kept_groups)) * float(np.std(alphas, ddof=1))
     return fit.alpha - half, fit.alpha + half
 
 
-def _groups(responses: xr.DataArray | np.ndarray, stimuli: int) -> list[np.ndarray]:
-    """The stimuli of each independent group; each stimulus is its own where nothing else is said."""
-    if not isinstance(responses, xr.DataArray) or "group" not in responses.coords:
-        return list(np.arange(stimuli)[:, None])
-    _, members = np.unique(responses["group"].values, return_inverse=True)
-    return [np.flatnonzero(members == number) for number in range(members.max() + 1)]
+def _cross_validated(
+    array: np.ndarray, fit: PowerLawFit, parts: list[np.ndarray], shuffles: int, quiet: bool, generator: np.random.Generator
+) -> list[float]:
+    """The exponent of the cross-validated spectrum of each part, over the same divisions of the repeats."""
+    splits = Splits(Repeats.of(array))
+    # Division by division, so that one set of products at a time is held and serves all resamplings.
+    spectra: list[list[np.ndarray]] = [[] for _ in parts]
+    for number in range(shuffles):
+        split = splits.draw(generator)
+        watched = parts if quiet else track(parts, f"interval of alpha, division {number + 1}/{shuffles}")
+        for spectrum, part in zip(spectra, watched, strict=True):
+            spectrum.append(split.spectrum(part))
+    lengths = [min(len(one) for one in spectrum) for spectrum in spectra]
+    return [_alpha(np.mean([one[:length] for one in spectrum], axis=0), fit) for spectrum, length in zip(spectra, lengths, strict=True)]
 
 
-def _alpha(spectra: list[np.ndarray], fit: PowerLawFit) -> float:
-    length = min(len(spectrum) for spectrum in spectra)
-    mean = np.mean([spectrum[:length] for spectrum in spectra], axis=0)
-    return fit_power_law(mean, fit.ranks, weights=fit.weights, negative=fit.negative).alpha
+def _alpha(spectrum: xr.DataArray | np.ndarray, fit: PowerLawFit) -> float:
+    return fit_power_law(spectrum, fit.ranks, weights=fit.weights, negative=fit.negative).alpha

@@ -12,8 +12,21 @@ from yuragi.errors import InputError
 from yuragi.progress import track
 from yuragi.randomness import derive_seed
 from yuragi.spectra.cvpca import cvpca
-from yuragi.spectra.pca import pca_spectrum
-from yuragi.spectra.power_law import fit_power_law
+from yuragi.spectra.estimators import Estimator, estimate
+
+COLUMNS = (
+    "alpha_true",
+    "noise",
+    "noise_to_signal",
+    "seed",
+    "estimator",
+    "alpha_hat",
+    "bias",
+    "alpha_low",
+    "alpha_high",
+    "level",
+    "covered",
+)
 
 
 def calibrate(
@@ -24,62 +37,85 @@ def calibrate(
     units: int = 1000,
     repeats: int = 2,
     population: int | None = None,
-    noise_to_signal: float = 1.0,
+    noise_to_signal: float | Sequence[float] = 1.0,
+    estimators: Sequence[Estimator] = ("cvpca", "pca"),
     ranks: tuple[int, int] = (11, 500),
     simulations: int = 3,
     shuffles: int = 2,
+    bootstraps: int = 0,
+    level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Exponents that cvPCA and plain PCA recover from responses whose exponent is planted.
+    """Exponents that the estimators recover from responses whose exponent is planted, and whether their intervals hold it.
 
-        bias = alpha_hat - alpha_true
+        bias = alpha_hat - alpha_true,     covered: alpha_low <= alpha_true <= alpha_high
 
-    An exponent that differs between two areas may be such a bias: compare it with a simulation of the same size and noise.
+    An exponent that differs between two areas may be such a bias: compare it with a simulation of the same size and noise
+    (`yuragi.spectra.hierarchy.compare_hierarchy`).
 
     alphas
         planted exponents
     noises
-        covariance of the noise: ``"signal"`` (that of the signal), ``"white"`` (the identity), or ``"none"``
+        covariance of the noise: ``"signal"`` (that of the signal), ``"white"`` (the identity), ``"half"`` (between the two), or ``"none"``
     stimuli, units, repeats
         size of each simulated set of responses
     population
         units of the population that the exponent is planted in and ``units`` are recorded from, at random; None: all are recorded. A recording of few
         units has a flatter spectrum than its population
     noise_to_signal
-        single-trial noise variance over signal variance, each summed over units
+        single-trial noise variance over signal variance, each summed over units: one value or several
+    estimators
+        names that `yuragi.spectra.estimators.estimate` knows; all see the same responses
     ranks
         first and last rank of the fit, 1-based, both included
     simulations
-        simulated sets for each exponent and noise
+        simulated sets for each exponent, noise and strength of it
     shuffles
         divisions of the repeats that cvPCA averages
+    bootstraps
+        resamplings for each interval; 0: no intervals
+    level
+        nominal coverage of the intervals
     seed
         each simulation derives its own from it and from what it simulates, so that a longer list leaves the others as they were
 
-    Returns a tidy table with the columns `alpha_true`, `noise`, `seed` (counting simulations from 0), `estimator` (``"cvpca"``, ``"pca"``),
-    `alpha_hat` and `bias`.
+    Returns a tidy table with the columns `alpha_true`, `noise`, `noise_to_signal`, `seed` (counting simulations from 0), `estimator`, `alpha_hat`,
+    `bias`, `alpha_low`, `alpha_high`, `level` and `covered`, the last four missing without intervals.
 
     >>> table = calibrate([1.0], ["white"], stimuli=200, units=80, ranks=(5, 60), simulations=1)
     >>> list(table["estimator"]), bool(table["bias"][1] < table["bias"][0])
     (['cvpca', 'pca'], True)
     """
-    population = units if population is None else population
-    if population < units:
-        raise InputError(f"population: {population} is fewer than the {units} units recorded from it; give at least as many, or None")
-    cells = [(alpha, noise, simulation) for alpha in alphas for noise in noises for simulation in range(simulations)]
+    strengths = (float(noise_to_signal),) if isinstance(noise_to_signal, int | float) else tuple(float(strength) for strength in noise_to_signal)
+    cells = [
+        (float(alpha), noise, strength, simulation)
+        for alpha in alphas
+        for noise in noises
+        for strength in (strengths if noise != "none" else (0.0,))
+        for simulation in range(simulations)
+    ]
     rows = []
-    for alpha, noise, simulation in track(cells, "planted exponents"):
-        generator = np.random.default_rng(derive_seed(seed, "calibrate", alpha, noise, simulation))
-        strength = 0.0 if noise == "none" else noise_to_signal
-        everyone = power_law_responses(
-            stimuli=stimuli, units=population, repeats=repeats, alpha=alpha, noise=noise, noise_to_signal=strength, generator=generator
+    for alpha, noise, strength, simulation in track(cells, "planted exponents"):
+        cell = (seed, "calibrate", alpha, noise, strength, simulation)
+        planted = power_law_responses(
+            stimuli=stimuli,
+            units=units,
+            repeats=repeats,
+            alpha=alpha,
+            noise=noise,
+            noise_to_signal=strength,
+            population=population,
+            generator=np.random.default_rng(derive_seed(*cell)),
         ).responses
-        # Directions are random in the population, so that its first units are a random sample.
-        planted = everyone[..., :units]
-        for estimator, spectrum in (("cvpca", cvpca(planted, shuffles=shuffles, generator=generator)), ("pca", pca_spectrum(planted))):
-            estimate = fit_power_law(spectrum, ranks).alpha
-            rows.append((float(alpha), noise, simulation, estimator, estimate, estimate - alpha))
-    return pd.DataFrame(rows, columns=["alpha_true", "noise", "seed", "estimator", "alpha_hat", "bias"])
+        for estimator in estimators:
+            # Each estimator draws from a source of its own, so that one more leaves the others as they were.
+            generator = np.random.default_rng(derive_seed(*cell, estimator))
+            found = estimate(planted, estimator, ranks, shuffles=shuffles, bootstraps=bootstraps, level=level, quiet=True, generator=generator)
+            low, high = found.alpha_interval or (np.nan, np.nan)
+            covered = low <= alpha <= high if bootstraps else pd.NA
+            nominal = level if bootstraps else np.nan
+            rows.append((alpha, noise, strength, simulation, estimator, found.alpha, found.alpha - alpha, low, high, nominal, covered))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"covered": "boolean"})
 
 
 def pure_noise(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import lazy_loader as lazy
 
 from yuragi.errors import InputError
+from yuragi.spectra.eigenproblem import eigenvectors
 from yuragi.spectra.repeats import Repeats
 
 jaxtyping = lazy.load("jaxtyping")
@@ -16,6 +18,9 @@ np = lazy.load("numpy")
 xr = lazy.load("xarray")
 
 Side = Literal["stimulus", "unit"]
+
+UNITS_AT_ONCE = 5120
+"""Units whose centred copy is held while products over all units are summed."""
 
 
 def cvpca(responses: xr.DataArray | np.ndarray, *, shuffles: int = 10, generator: np.random.Generator) -> xr.DataArray:
@@ -34,7 +39,8 @@ def cvpca(responses: xr.DataArray | np.ndarray, *, shuffles: int = 10, generator
 
     responses
         `(repeat, stimulus, unit)`, S stimuli, in any unit of response; at least two repeats of every stimulus, NaN where one is missing;
-        single precision is kept for the products and left for the eigendecomposition
+        single precision is kept for the products and, where the problem is large, for all but the leading eigenvectors (`eigenvectors`); eigenvalues
+        of X1 X1' below a millionth of the largest are then not resolved and end the spectrum
     shuffles
         random divisions of the repeats that are averaged
     generator
@@ -56,7 +62,7 @@ def cvpca(responses: xr.DataArray | np.ndarray, *, shuffles: int = 10, generator
     """
     if shuffles < 1:
         raise InputError(f"shuffles: {shuffles}, expected at least 1; 10 is customary")
-    splits = Splits(Repeats.of(responses))
+    splits = Splits(Repeats.of(responses), share=shuffles > 1)
     spectra = [splits.draw(generator).spectrum() for _ in range(shuffles)]
     length = min(len(spectrum) for spectrum in spectra)
     mean = np.mean([spectrum[:length] for spectrum in spectra], axis=0)
@@ -74,9 +80,10 @@ def cross_validated_eigenvalues(
     side
         which eigenproblem to solve, ``"stimulus"`` (X1 X1') or ``"unit"`` (X1' X1); None takes the smaller. Both give the same numbers.
     """
+    rank = min(first.shape)
     if (side or smaller_side(*first.shape)) == "stimulus":
-        return _projected(first @ first.T, second @ first.T)
-    return _projected(first.T @ first, first.T @ second)
+        return _projected(first @ first.T, second @ first.T, rank)
+    return _projected(first.T @ first, first.T @ second, rank)
 
 
 def smaller_side(stimuli: int, units: int) -> Side:
@@ -97,11 +104,11 @@ class StimulusSideSplit(Split):
     """For fewer stimuli than units: any set of stimuli picks its entries from the products of all."""
 
     own: jaxtyping.Float[np.ndarray, "stimulus stimulus"]  # X1 X1'
-    cross: jaxtyping.Float[np.ndarray, "stimulus stimulus"]  # X2 X1'
+    cross: jaxtyping.Float[np.ndarray, "stimulus stimulus"]  # X2 X1', or its symmetric part, which gives the same
 
     def spectrum(self, stimuli: jaxtyping.Int[np.ndarray, " stimulus"] | None = None) -> jaxtyping.Float[np.ndarray, " rank"]:
-        own, cross = (product if stimuli is None else product[np.ix_(stimuli, stimuli)] for product in (self.own, self.cross))
-        return _projected(_doubly_centred(own), _doubly_centred(cross)) / (len(own) - 1)
+        own, cross = (_doubly_centred(product if stimuli is None else product[np.ix_(stimuli, stimuli)]) for product in (self.own, self.cross))
+        return _projected(own, cross, len(own) - 1) / (len(own) - 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,55 +127,94 @@ class UnitSideSplit(Split):
         else:
             cross = (first - mean_first).T @ (second - mean_second)
         first = first - mean_first
-        return _projected(first.T @ first, cross) / (len(first) - 1)
+        return _projected(first.T @ first, cross, min(len(first) - 1, len(cross))) / (len(first) - 1)
 
 
 class Splits:
     """Random divisions of the same repeats.
 
-    Two complete repeats share their products between all divisions. On the stimulus side each division picks its entries from the Gram matrix
-    of all 2S trials. On the unit side v' X1' X2 v depends on the symmetric part of X1' X2 only, which no swap changes: one cross product serves all.
+    Two complete repeats share their products between all divisions. A division swaps some stimuli: with the half-sums m and half-differences h of
+    the repeats its halves are m_s ± h_s. On the stimulus side the products of m and h over units give those of any division by changes of sign. On
+    the unit side v' X1' X2 v depends on the symmetric part of X1' X2 only, which no swap changes: one cross product serves all.
+
+    repeats
+        the responses
+    share
+        False where a single division will be drawn and needs fewer products than all
     """
 
-    def __init__(self, repeats: Repeats) -> None:
+    def __init__(self, repeats: Repeats, *, share: bool = True) -> None:
         _, self.stimuli, self.units = repeats.values.shape
         self.side = smaller_side(self.stimuli, self.units)
         self.repeats = repeats
-        if repeats.is_pair:
+        self.products: list[np.ndarray] | None = None
+        if repeats.is_pair and self.side == "stimulus" and share:
+            self.products = _summed(self._sums(), lambda m, h: (m @ m.T, h @ h.T, m @ h.T))
+        elif repeats.is_pair and self.side == "unit":
             # Centring before the products keeps their precision: a large mean would drown the small eigenvalues.
             self.pair = repeats.values - repeats.values.mean(axis=(0, 1))
-            trials = self.pair.reshape(-1, self.units)
-            self.shared = trials @ trials.T if self.side == "stimulus" else self.pair[0].T @ self.pair[1]
+            self.shared = self.pair[0].T @ self.pair[1]
 
     def draw(self, generator: np.random.Generator) -> Split:
         """A random division."""
         if not self.repeats.is_pair:
             first, second = (half - half.mean(axis=0) for half in self.repeats.split(generator))
             return StimulusSideSplit(first @ first.T, second @ first.T) if self.side == "stimulus" else UnitSideSplit(first, second)
-        swapped = generator.random(self.stimuli) < 0.5
-        if self.side == "stimulus":
-            first, second = (np.arange(self.stimuli) + self.stimuli * choice for choice in (swapped, ~swapped))
-            return StimulusSideSplit(self.shared[np.ix_(first, first)], self.shared[np.ix_(second, first)])
-        swapped = swapped[:, None]
-        return UnitSideSplit(np.where(swapped, self.pair[1], self.pair[0]), np.where(swapped, self.pair[0], self.pair[1]), self.shared)
+        swapped = (generator.random(self.stimuli) < 0.5)[:, None]
+        if self.side == "unit":
+            return UnitSideSplit(np.where(swapped, self.pair[1], self.pair[0]), np.where(swapped, self.pair[0], self.pair[1]), self.shared)
+        sign = np.where(swapped, -1, 1).astype(self.repeats.values.dtype)
+        if self.products is None:
+            halves = ((m + sign * h, m - sign * h) for m, h in self._sums())
+            return StimulusSideSplit(*_summed(halves, lambda first, second: (first @ first.T, second @ first.T)))
+        # X1 X1' = mm' + σ hh' σ + mh' σ + σ hm' and, its symmetric part, X2 X1' = mm' - σ hh' σ, with σ = ±1 for each stimulus
+        mm, hh, mh = self.products
+        flipped = hh * sign * sign.T
+        mixed = mh * sign.T
+        own = mm + flipped
+        own += mixed
+        own += mixed.T
+        return StimulusSideSplit(own, np.subtract(mm, flipped, out=flipped))
+
+    def _sums(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """X1 + X2 and X1 - X2 for some units at a time, each unit's mean over both removed, which keeps the products precise."""
+        for start in range(0, self.units, UNITS_AT_ONCE):
+            first, second = self.repeats.values[:, :, start : start + UNITS_AT_ONCE]
+            m, h = first + second, first - second
+            m -= m.mean(axis=0)
+            yield m, h
 
 
-def _projected(own: jaxtyping.Float[np.ndarray, "n n"], cross: jaxtyping.Float[np.ndarray, "n n"]) -> jaxtyping.Float[np.ndarray, " rank"]:
-    """v_n' C v_n for the eigenvectors v_n of ``own`` with non-zero eigenvalues, in descending order of these."""
-    eigenvalues, vectors = np.linalg.eigh(own.astype(np.float64))
-    floor = eigenvalues[-1] * len(own) * np.finfo(np.float64).eps
-    vectors = vectors[:, eigenvalues > max(floor, 0.0)][:, ::-1]
+def _summed(parts: Iterable[tuple[np.ndarray, np.ndarray]], products: Callable[..., tuple[np.ndarray, ...]]) -> list[np.ndarray]:
+    """The products summed over parts of the units, of what is twice too large."""
+    total: list[np.ndarray] = []
+    for part in parts:
+        for position, product in enumerate(products(*part)):
+            if position == len(total):
+                total.append(product)
+            else:
+                total[position] += product
+    for product in total:
+        product /= 4  # of half-sums, not sums
+    return total
+
+
+def _projected(own: jaxtyping.Float[np.ndarray, "n n"], cross: jaxtyping.Float[np.ndarray, "n n"], rank: int) -> jaxtyping.Float[np.ndarray, " rank"]:
+    """v_n' C v_n for the eigenvectors v_n of ``own`` with non-zero eigenvalues, at most ``rank``, in descending order of these."""
+    vectors = eigenvectors(own, rank)
     if vectors.shape[1] == 0:
         raise InputError("responses: no unit varies over the stimuli; check that the stimuli differ and the units are alive")
-    return np.einsum("in,in->n", vectors, cross.astype(np.float64) @ vectors)
+    projected = cross.astype(vectors.dtype, copy=False) @ vectors
+    projected *= vectors
+    return projected.sum(axis=0, dtype=np.float64)
 
 
 def _doubly_centred(gram: jaxtyping.Float[np.ndarray, "n n"]) -> jaxtyping.Float[np.ndarray, "n n"]:
     """The Gram matrix of responses from which each unit's mean over stimuli is removed."""
-    gram = gram.astype(np.float64)
-    gram -= gram.mean(axis=0)
-    gram -= gram.mean(axis=1, keepdims=True)
-    return gram
+    rows, columns = (gram.mean(axis=axis, dtype=np.float64) for axis in (1, 0))
+    centred = gram - (rows - rows.mean() / 2).astype(gram.dtype)[:, None]
+    centred -= (columns - columns.mean() / 2).astype(gram.dtype)
+    return centred
 
 
 def spectrum_array(eigenvalues: jaxtyping.Float[np.ndarray, " rank"], attrs: dict[str, str | int]) -> xr.DataArray:

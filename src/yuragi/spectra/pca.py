@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from yuragi.errors import InputError
 from yuragi.spectra.cvpca import smaller_side, spectrum_array
-from yuragi.spectra.repeats import response_array
+from yuragi.spectra.repeats import averaged, response_array
 
 
 def pca_spectrum(responses: xr.DataArray | np.ndarray) -> xr.DataArray:
@@ -28,14 +27,8 @@ def pca_spectrum(responses: xr.DataArray | np.ndarray) -> xr.DataArray:
     >>> pca_spectrum(x).round(0).values
     array([5., 2., 0.])
     """
-    array = response_array(responses)
-    repeats, stimuli, units = array.shape
-    available = ~np.isnan(array)
-    counts = available.sum(axis=0)
-    if counts.min() < 1:
-        missing = int((counts < 1).any(axis=1).sum())
-        raise InputError(f"responses: {missing} of {stimuli} stimuli have no repeat in some unit; drop those stimuli or units first")
-    mean = array.sum(axis=0, where=available, dtype=np.float64) / counts
+    repeats, stimuli, units = response_array(responses).shape
+    mean = averaged(responses)
     mean -= mean.mean(axis=0)
     gram = mean @ mean.T if smaller_side(stimuli, units) == "stimulus" else mean.T @ mean
     eigenvalues = np.linalg.eigvalsh(gram)[::-1][: min(stimuli - 1, units)] / (stimuli - 1)

@@ -56,7 +56,9 @@ class Repeats:
     @classmethod
     def of(cls, responses: xr.DataArray | np.ndarray) -> Repeats:
         """Check that every unit has two repeats of every stimulus, and fill the gaps of a copy."""
-        array = response_array(responses)
+        array, finite = _scanned(responses)
+        if array.shape[0] > 1 and finite:
+            return cls(array, None)
         available = ~np.isnan(array)
         counts = available.sum(axis=0)
         if counts.min() < 2:
@@ -120,6 +122,11 @@ class Repeats:
 
 def response_array(responses: xr.DataArray | np.ndarray) -> jaxtyping.Float[np.ndarray, "repeat stimulus unit"]:
     """The numbers of responses in the order `(repeat, stimulus, unit)`, single or double precision, without a copy where possible."""
+    return _scanned(responses)[0]
+
+
+def _scanned(responses: xr.DataArray | np.ndarray) -> tuple[jaxtyping.Float[np.ndarray, "repeat stimulus unit"], bool]:
+    """`response_array`, and whether it was seen in passing that nothing is missing."""
     if isinstance(responses, xr.DataArray):
         if set(responses.dims) != set(DIMS):
             raise InputError(f"responses: dimensions are {tuple(responses.dims)}, expected {DIMS}; rename or select them")
@@ -131,6 +138,32 @@ def response_array(responses: xr.DataArray | np.ndarray) -> jaxtyping.Float[np.n
         if array.dtype.kind not in "fiub":
             raise InputError(f"responses: type is {array.dtype}, expected real numbers; convert them to float")
         array = array.astype(np.float64)
-    if np.isinf(array).any():
+    finite = _all_finite(array)
+    if not finite and np.isinf(array).any():
         raise InputError("responses: some are infinite; set them to NaN where the repeat is missing")
-    return array
+    return array, finite
+
+
+def averaged(responses: xr.DataArray | np.ndarray) -> jaxtyping.Float[np.ndarray, "stimulus unit"]:
+    """The mean over the repeats that are there, in double precision.
+
+    responses
+        `(repeat, stimulus, unit)`; NaN marks a missing repeat; one repeat is enough
+
+    Raises `InputError` where a unit has no repeat of a stimulus.
+    """
+    array, finite = _scanned(responses)
+    if finite:
+        return array.mean(axis=0, dtype=np.float64)
+    available = ~np.isnan(array)
+    counts = available.sum(axis=0)
+    if counts.min() < 1:
+        missing = int((counts < 1).any(axis=1).sum())
+        raise InputError(f"responses: {missing} of {array.shape[1]} stimuli have no repeat in some unit; drop those stimuli or units first")
+    return array.sum(axis=0, where=available, dtype=np.float64) / counts
+
+
+def _all_finite(array: jaxtyping.Float[np.ndarray, ...]) -> bool:
+    """Whether nothing is missing or infinite, from one pass without a mask of the array's size; False is only a suspicion where sums overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum()))

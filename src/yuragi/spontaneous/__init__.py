@@ -15,6 +15,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "nulls": ["autoregressive_surrogate", "phase_randomize", "phase_surrogates", "spectral_covariance_surrogate", "static_surrogate"],
         "prediction": ["paired_differences", "predict_held_out"],
         "predictive": ["AutoregressiveModel", "MeanModel", "PredictiveModel", "SwitchingModel"],
+        "null_comparison": ["compare_group", "compare_with_nulls", "rejection_rates"],
+        "ranking": ["rank_models"],
         "uncertainty": ["ModelIntervals", "model_intervals"],
         "var": ["fit_var", "select_order"],
         "var_model": ["VARFit"],

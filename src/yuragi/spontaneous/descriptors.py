@@ -92,7 +92,8 @@ class Descriptors:
 
 def _irreversibility(scores: Float[np.ndarray, "time unit"]) -> float:
     steps = np.diff(scores, axis=0)
-    return float(np.abs((steps**3).mean(axis=0) / (steps**2).mean(axis=0) ** 1.5).mean())
+    squares = steps * steps
+    return float(np.abs(np.einsum("tu,tu->u", squares, steps) / len(steps) / squares.mean(axis=0) ** 1.5).mean())
 
 
 def _separation(scores: Float[np.ndarray, "time unit"], found: CoactivationPatterns) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -17,7 +16,7 @@ from yuragi.progress import track
 from yuragi.spontaneous.nulls.base import NullModel, PreparedNull
 
 KEPT = 0.5
-"""Share of a statistic's variance that a fit follows, above which the null model is no test of it: the rest is too little to be known."""
+"""Share of a statistic's variance that a fit follows, above which the null model keeps the statistic: what is left is too little to be known."""
 
 Describe = Callable[[xr.DataArray, np.random.Generator], Mapping[str, float]]
 """A recording's statistics by name; see `yuragi.spontaneous.descriptors.Descriptors`."""
@@ -41,9 +40,10 @@ def compare_with_nulls(
     statistics may lie off even where the model is true (a fit to few frames, say, has more spread-out eigenvalues than the process); what fitting
     does to the recording's model it does once more to the surrogate's, so mean(T**) - mean(T*) is that bias and is taken out. And surrogates
     spread around the fit, which has followed the recording: a statistic that the fit can follow deviates less than surrogates do. How much of it
-    the fit follows, T** tells, which does so with T*: the share a (1 where all is followed, 0 where nothing is, between them in part). Statistics
-    with a above 1/2 are *kept* by the null model, which is then no test of them: they are reported and not judged. The last part of f² is the
-    variance of what is expected, which m surrogates tell only so well. Tails count the recording itself: P = (1 + how many) / (1 + m).
+    the fit follows, T** tells, which does so with T*: the share a (1 where all is followed, 0 where nothing is, between them in part). The last part
+    of f² is the variance of what is expected, which m surrogates tell only so well. A statistic with a above 1/2 is *kept* by the null model: what
+    is left to deviate is too little to be known, f is 1, and the test of it is conservative. Tails count the recording itself:
+    P = (1 + how many) / (1 + m).
 
     recording
         activity (time, unit)
@@ -59,9 +59,8 @@ def compare_with_nulls(
         draws the surrogates, and whatever ``describe`` draws
 
     Returns a row a null model and statistic: `null`, `statistic`, `measured`, `expected`, `low`, `high` (the central 95 % of f (T* - mean T*), around
-    what is expected), `z`, `absorbed` (a), `kept`, `p`, `p_family` (corrected for all judged statistics of this null model: how often the
-    largest |z| of a surrogate is as large; step-down, so dependences between statistics count), `outside` (p_family ≤ level). For a
-    kept statistic f is 1, and p and p_family are missing.
+    what is expected), `z`, `absorbed` (a), `kept`, `p`, `p_family` (corrected for all statistics of this null model: how often the
+    largest |z| of a surrogate is as large; step-down, so dependences between statistics count), `outside` (p_family ≤ level).
 
     Source: the correction for bias is the shift of the iterated bootstrap, Davison & Hinkley 1997, Bootstrap Methods and their Application, §3.9;
     p with the recording counted, Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9:39; largest |z|, Westfall & Young 1993, Resampling-Based
@@ -127,14 +126,15 @@ def _table(
     covariance = ((first[fitted] - first[fitted].mean(axis=0)) * (second[fitted] - second[fitted].mean(axis=0))).sum(axis=0) / (fitted.sum() - 1)
     absorbed = np.where(exact, 1.0, np.clip(covariance / variance, 0.0, 1.0))
     kept = absorbed > KEPT
-    factor = np.where(kept, 1.0, np.sqrt(1 - absorbed + (5 - 3 * absorbed) / len(first)))
+    left = np.sqrt(1 - absorbed + (5 - 3 * absorbed) / len(first))
+    factor = np.where(kept, 1.0, left)
     deviation, drawn = values - expected, factor * (first - centre)
     scale = np.where(exact, 1.0, factor * spread)
-    z, z_drawn = np.where(exact, 0.0, deviation / scale), drawn / scale
+    # Among all statistics those that are kept stand back as far as they are thought to, or they would hide the others' deviations.
+    z, z_drawn = np.where(exact, 0.0, deviation / scale), np.where(exact, 0.0, left * (first - centre) / scale)
     below = (1 + (drawn <= deviation).sum(axis=0)) / (1 + len(first))
     above = (1 + (drawn >= deviation).sum(axis=0)) / (1 + len(first))
-    corrected = np.full(len(values), np.nan)
-    corrected[~kept] = largest_of_family(np.abs(z[~kept]), np.abs(z_drawn[:, ~kept]))
+    corrected = largest_of_family(np.abs(z), np.abs(z_drawn))
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0) + expected
     return pd.DataFrame(
         {
@@ -147,7 +147,7 @@ def _table(
             "z": z,
             "absorbed": absorbed,
             "kept": kept,
-            "p": np.where(kept, np.nan, np.minimum(1.0, 2 * np.minimum(below, above))),
+            "p": np.where(exact, 1.0, np.minimum(1.0, 2 * np.minimum(below, above))),
             "p_family": corrected,
             "outside": corrected <= level,
         }
@@ -184,9 +184,12 @@ def compare_group(tables: Mapping[str, pd.DataFrame], level: float = 0.05) -> pd
     level
         α of `outside`
 
+    A statistic that most recordings' null models keep is judged otherwise, since its z are small whatever it is: by whether more recordings lie
+    outside than the level allows (binomial test).
+
     Returns a row a null model and statistic: `recordings`, `outside_share` (of the recordings, each after its own correction), `median_z`, `kept` (in
-    most of them), `p`, `p_holm`, `outside` (p_holm ≤ level). p and p_holm are missing for statistics that the null model keeps. With n recordings
-    the smallest p is 2^(1-n): fewer than about 10 pass no correction.
+    most of them), `p`, `p_holm`, `outside` (p_holm ≤ level). With n recordings the smallest p of the signed-rank test is 2^(1-n): fewer than about
+    10 pass no correction.
 
     Source: Wilcoxon 1945, Biometrics Bulletin 1:80.
     """
@@ -195,14 +198,15 @@ def compare_group(tables: Mapping[str, pd.DataFrame], level: float = 0.05) -> pd
     together = pd.concat([table.assign(recording=name) for name, table in tables.items()], ignore_index=True)
     rows = []
     for (null, statistic), found in together.groupby(["null", "statistic"], sort=False):
-        z, kept = found["z"].to_numpy(), bool(found["kept"].mean() > 0.5)
-        p = math.nan if kept else 1.0 if not np.any(z) else float(scipy.stats.wilcoxon(z).pvalue)
-        rows.append((null, statistic, len(z), float(found["outside"].mean()), float(np.median(z)), kept, p))
+        z, outside, kept = found["z"].to_numpy(), int(found["outside"].sum()), bool(found["kept"].mean() > 0.5)
+        if kept:
+            p = float(scipy.stats.binomtest(outside, len(z), level, alternative="greater").pvalue)
+        else:
+            p = float(scipy.stats.wilcoxon(z).pvalue) if np.any(z) else 1.0
+        rows.append((null, statistic, len(z), outside / len(z), float(np.median(z)), kept, p))
     group = pd.DataFrame(rows, columns=["null", "statistic", "recordings", "outside_share", "median_z", "kept", "p"])
-    judged = ~group["kept"].to_numpy()
-    corrected = np.full(len(group), np.nan)
-    corrected[judged] = holm(group["p"].to_numpy()[judged])
-    return group.assign(p_holm=corrected, outside=corrected <= level)
+    group["p_holm"] = holm(group["p"].to_numpy())
+    return group.assign(outside=group["p_holm"] <= level)
 
 
 def rejection_rates(
@@ -229,7 +233,8 @@ def rejection_rates(
         of each test
 
     Returns a row a statistic, and one called "any" for some statistic after the correction for all of them: `rejected`, `simulations`, `rate`, `low`
-    and `high` (Wilson's 95 % interval), and `kept` (the share of simulations in which the null model keeps the statistic: not judged, not rejected).
+    and `high` (Wilson's 95 % interval), and `kept` (the share of simulations in which the null model keeps the statistic, so that its test is
+    conservative).
     """
     tables = []
     for _ in track(range(simulations), "recordings of a known process"):

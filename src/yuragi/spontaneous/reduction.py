@@ -92,3 +92,19 @@ def leading_components(recording: xr.DataArray, components: str | int | None, or
     else:
         raise InputError(f"components={components!r}: give 'auto', None (all units) or a number of components")
     return PrincipalComponents(found.loadings[:count], found.shares[:count])
+
+
+def leading_scores(recording: xr.DataArray, components: int) -> xr.DataArray:
+    """The scores of the leading principal components as a recording (time, unit) of their own, the strongest first.
+
+    recording
+        checked activity (time, unit)
+    components
+        how many; all where the recording has fewer
+    """
+    count = min(components, *(size - 1 if name == "time" else size for name, size in recording.sizes.items()))
+    kept = leading_components(recording, count, 1)
+    assert kept is not None
+    scores = (recording.values - recording.values.mean(axis=0)) @ kept.loadings.values.T
+    coords = {"unit": np.arange(1, count + 1)} | ({"time": recording["time"].values} if "time" in recording.coords else {})
+    return xr.DataArray(scores, dims=("time", "unit"), coords=coords, name="recording", attrs=recording.attrs)
