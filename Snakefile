@@ -41,6 +41,9 @@ except InputError as error:
 wildcard_constraints:
     recording="[a-z][a-z0-9_]*",
     group="[a-z][a-z0-9_]*",
+    hierarchy="[a-z][a-z0-9_]*",
+    layer="[a-z][a-z0-9_]*",
+    planted="[0-9.]+",
     process="[a-z][a-z0-9_]*",
     experiment="[a-z][a-z0-9_]*",
     arm="[a-z][a-z0-9_]*",

@@ -26,6 +26,7 @@ def check(config: Config) -> None:
         _check_experiment(config, name, experiment)
     _check_arms(config)
     _check_null_comparison(config)
+    _check_hierarchies(config)
     for name in config.responses():
         _check_spectrum(config, name)
     for name in config.spontaneous_recordings():
@@ -173,6 +174,17 @@ def _check_layers(key: str, arm: Arm, where: str, experiment: Experiment) -> Non
             raise ValueError(f"{key}.penalty.last_rank = {last}: {layer} in {where} has {width} units; lower it, widen the layer, or set null")
 
 
+def _check_hierarchies(config: Config) -> None:
+    for name, hierarchy in config.hierarchies.items():
+        if hierarchy.network is None:
+            known: Iterable[str] = config.responses()
+        else:
+            _known(f"hierarchies.{name}.network", hierarchy.network, config.experiments)
+            known = config.experiments[hierarchy.network].network.names()
+        for stage, source in hierarchy.stages.items():
+            _known(f"hierarchies.{name}.stages.{stage}", source, known)
+
+
 def _check_null_comparison(config: Config) -> None:
     wanted = config.null_comparison
     if wanted is None:
@@ -189,6 +201,8 @@ def _check_null_comparison(config: Config) -> None:
             raise ValueError(f"null_comparison.groups.{group} = {list(names)}: a group needs two recordings; name more, or leave it out")
     if wanted.validation is not None:
         _known("null_comparison.validation.recording", wanted.validation.recording, there)
+        for name in wanted.validation.fewer:
+            _known("null_comparison.validation.fewer", name, wanted.validation.sources)
     for name in config.compared_recordings():
         frames = there[name].sizes().get("frames")
         if frames is not None and frames < 2 * wanted.window:

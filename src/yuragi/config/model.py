@@ -14,6 +14,7 @@ from yuragi.datasets.base import Dataset
 from yuragi.errors import InputError
 from yuragi.jobs.attack import Evaluation
 from yuragi.jobs.calibrate import Calibration
+from yuragi.jobs.hierarchy import Hierarchy
 from yuragi.jobs.ingest import Quality
 from yuragi.jobs.nulls import Comparison
 from yuragi.jobs.prediction import Prediction
@@ -53,6 +54,24 @@ class Spontaneous(AutoregressionEstimation):
     overrides: dict[Name, dict[str, Any]] = Field({}, description="other settings for single recordings, by their name")
 
 
+class StageHierarchy(Hierarchy):
+    """A hierarchy of areas or of layers, and the control that differences between its exponents must survive."""
+
+    network: Name | None = Field(
+        None,
+        description="an experiment, of whose plain network (first seed) the stages name layers; then estimator: pca and ranks are given. "
+        "null: the stages name recordings",
+    )
+
+    @model_validator(mode="after")
+    def _layers_have_one_repeat(self) -> Self:
+        if self.network is not None and self.estimator != "pca":
+            raise ValueError(f"estimator = '{self.estimator}': layers of a network respond the same every time, so that only 'pca' can be estimated")
+        if self.network is not None and self.ranks is None:
+            raise ValueError("ranks: null stands for those of the recordings; give first and last rank for the layers")
+        return self
+
+
 class NullValidation(Validation):
     """A test of the test."""
 
@@ -60,6 +79,7 @@ class NullValidation(Validation):
     sources: dict[Name, any_of("yuragi.spontaneous.nulls", NullModel)] = Field(
         description="the processes that simulated recordings come from, under names of your own", min_length=1
     )
+    fewer: dict[Name, PositiveInt] = Field({}, description="processes that fewer recordings are simulated of than simulations, by name: how many")
 
 
 class NullComparison(Comparison):
@@ -115,6 +135,7 @@ class Config(Settings):
     spectra: Spectra = Field(Spectra(), description="covariance spectra and their power laws")
     spontaneous: Spontaneous = Field(Spontaneous(), description="autoregressive models of spontaneous activity")
     calibration: Calibration | None = Field(None, description="planted exponents that show the estimators' bias; null leaves it out")
+    hierarchies: dict[Name, StageHierarchy] = Field({}, description="hierarchies whose exponents are compared, under names of your own")
     null_comparison: NullComparison | None = Field(
         None, description="which statistics of spontaneous activity lie outside null models; null leaves it out"
     )

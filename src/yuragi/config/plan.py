@@ -20,7 +20,9 @@ from yuragi.jobs import (
     fetch,
     figure,
     group,
+    hierarchy,
     ingest,
+    layer,
     nulls,
     prediction,
     ranking,
@@ -105,6 +107,20 @@ class Plan:
         """The brain target where the arm needs it; a plain network must not be trained anew when the target changes."""
         return [f"{self.results}/target.nc"] if self.config.arms[arm].needs_target else []
 
+    def _planted(self) -> list[str]:
+        """The planted exponents, each of which is a job."""
+        return [f"{alpha:g}" for alpha in self.config.calibration.alphas] if self.config.calibration else []
+
+    def stage_files(self, name: str) -> list[str]:
+        """The responses of a hierarchy's stages: recordings, or layers of a network."""
+        hierarchy = self.config.hierarchies[name]
+        folder = "recordings" if hierarchy.network is None else f"layers/{hierarchy.network}"
+        return [f"{self.results}/{folder}/{source}.nc" for source in dict.fromkeys(hierarchy.stages.values())]
+
+    def plain_network(self, experiment: str) -> str:
+        """The plain network of an experiment's first seed, whose layers a hierarchy shows."""
+        return f"{self.results}/networks/{experiment}/plain-seed{self.config.experiments[experiment].seeds[0]}.safetensors"
+
     def null_files(self, ending: str, group: str | None = None) -> list[str]:
         """What the comparison with null models writes for each of its recordings, or for those of one group."""
         names = self.config.compared_recordings() if group is None else self._groups()[group]
@@ -132,8 +148,10 @@ class Plan:
             "spectra": [f"{self.results}/spectra/{name}.nc" for name in self.config.responses()],
             "models": [f"{self.results}/spontaneous/{name}.nc" for name in self.config.spontaneous_recordings()],
             "comparisons": [f"{self.results}/spontaneous/{name}.comparison.csv" for name in self.config.spontaneous_recordings()],
-            "estimates": [f"{self.results}/calibration/estimates.csv"] if self.config.calibration else [],
-            "pure_noise": [f"{self.results}/calibration/pure_noise.csv"] if self.config.calibration else [],
+            "estimates": [f"{self.results}/calibration/alpha_{alpha}.csv" for alpha in self._planted()],
+            "pure_noise": [f"{self.results}/calibration/alpha_{alpha}.pure_noise.csv" for alpha in self._planted()],
+            "stages": [f"{self.results}/hierarchies/{name}.stages.csv" for name in self.config.hierarchies],
+            "pairs": [f"{self.results}/hierarchies/{name}.pairs.csv" for name in self.config.hierarchies],
             "null_comparisons": self.null_files("comparison.csv"),
             "null_groups": [f"{self.results}/nulls/groups/{name}.csv" for name in self._groups()],
             "predictions": self.null_files("prediction.csv") if self._predicts() else [],
@@ -201,7 +219,12 @@ class Plan:
             return spontaneous.Spec(**config.spontaneous_of(name).model_dump(), seed=self._seed("spontaneous", name))
         if job == "calibrate":
             assert config.calibration is not None
-            return calibrate.Spec(**config.calibration.model_dump(), seed=self._seed("calibrate"))
+            alphas = tuple(alpha for alpha in config.calibration.alphas if f"{alpha:g}" == name)
+            return calibrate.Spec(**config.calibration.model_dump(exclude={"alphas"}), alphas=alphas, seed=self._seed("calibrate"))
+        if job == "hierarchy":
+            return hierarchy.Spec(**self._hierarchy(name), seed=self._seed("hierarchy", name))
+        if job == "layer":
+            return layer.Spec(layer=name, chunk=config.chunk)
         if job in ("nulls", "prediction", "rejection"):
             return self._null_spec(job, name)
         if job in ("group", "ranking"):
@@ -243,6 +266,12 @@ class Plan:
             )
         raise InputError(f"no rule makes '{job}'")
 
+    def _hierarchy(self, name: str) -> dict[str, Any]:
+        """A hierarchy with the ranks that its recordings are fitted over, where it does not say others."""
+        wanted = self.config.hierarchies[name]
+        ranks = wanted.ranks or {stage: self.config.spectra_of(source).ranks for stage, source in wanted.stages.items()}
+        return _of(hierarchy.Hierarchy, wanted) | {"ranks": ranks}
+
     def _null_spec(self, job: str, name: str) -> Settings:
         wanted = self.config.null_comparison
         assert wanted is not None
@@ -252,8 +281,9 @@ class Plan:
             assert wanted.prediction is not None
             return prediction.Spec(**_of(prediction.Prediction, wanted.prediction), seed=self._seed("prediction", name))
         assert wanted.validation is not None
-        source = wanted.validation.sources[name]
-        return rejection.Spec(**_of(rejection.Validation, wanted.validation), source=source, seed=self._seed("rejection", name))
+        validation = wanted.validation
+        own = {"source": validation.sources[name], "simulations": validation.fewer.get(name, validation.simulations)}
+        return rejection.Spec(**_of(rejection.Validation, validation) | own, seed=self._seed("rejection", name))
 
     def _layers(self, experiment: str) -> dict[str, str | float | None]:
         """The layers whose spectra are shown: those that some arm constrains, each with what a penalty asks of it."""

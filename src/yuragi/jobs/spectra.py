@@ -70,7 +70,8 @@ def run(responses: InputPath, spectra: OutputPath, *, spec: Spec) -> None:
         )
         for name in spec.estimators
     ]
-    result = _dataset(estimates).assign(variance_ratio=variance_ratio(data))
+    low, high = _ratio_interval(data)
+    result = _dataset(estimates).assign(variance_ratio=variance_ratio(data), variance_ratio_low=low, variance_ratio_high=high)
     result.attrs = {
         "first_rank": spec.ranks[0],
         "last_rank": spec.ranks[1],
@@ -78,6 +79,17 @@ def run(responses: InputPath, spectra: OutputPath, *, spec: Spec) -> None:
         **dict(zip(("repeats", "stimuli", "units"), data.shape, strict=True)),
     }
     write_netcdf(result, spectra)
+
+
+def _ratio_interval(data: xr.DataArray) -> tuple[float, float]:
+    """The interval of the variance ratio over stimuli; NaN where the stimulus-driven variance is not above zero without some of them."""
+    from yuragi.errors import InputError
+    from yuragi.spectra.variance_interval import variance_ratio_interval
+
+    try:
+        return variance_ratio_interval(data)
+    except InputError:
+        return float("nan"), float("nan")
 
 
 def _dataset(estimates: list[Estimate]) -> xr.Dataset:

@@ -98,7 +98,8 @@ def _surrogates(
     first, second = [], []
     for _ in numbers:
         surrogate = prepared.draw(generator)
-        first.append([describe(surrogate, generator)[name] for name in names])
+        found = describe(surrogate, generator)
+        first.append([found[name] for name in names])
         try:
             again = null.prepare(surrogate)
         except InputError:

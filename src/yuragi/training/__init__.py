@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "accuracy": ["accuracy"],
         "readout": ["noise_at_readout"],
         "checkpoint": ["save_network", "load_network", "read_spec"],
+        "responses": ["layer_responses"],
         "spectra": ["layer_spectrum"],
         "devices": ["resolve_device"],
     },
