@@ -16,6 +16,13 @@ from yuragi.robustness.statistics import paired_differences, summarise
 from yuragi.spectra import calibration
 from yuragi.spectra.hierarchy import compare_hierarchy
 from yuragi.spectra.power_law import fit_power_law
+from yuragi.spontaneous.descriptors import Descriptors
+from yuragi.spontaneous.null_comparison import compare_group, compare_with_nulls, rejection_rates
+from yuragi.spontaneous.nulls.phase import Phase
+from yuragi.spontaneous.nulls.static import Static
+from yuragi.spontaneous.prediction import predict_held_out
+from yuragi.spontaneous.predictive import AutoregressiveModel, MeanModel
+from yuragi.spontaneous.ranking import rank_models
 from yuragi.spontaneous.statistics import compare
 from yuragi.spontaneous.var import fit_var
 from yuragi.targets import BrainTarget
@@ -44,6 +51,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         "estimates": [folder / "calibration/estimates.csv"],
         "pure_noise": [folder / "calibration/pure_noise.csv"],
         **write_hierarchy(folder / "hierarchy/brain", 3),
+        **write_null_comparisons(folder / "nulls", ("subject_1", "subject_2", "subject_3")),
         "target": [folder / "target.nc"],
         **merged,
     }
@@ -61,14 +69,14 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     write_table(pure_noise().head(1), folder / "calibration/pure_noise.csv")
     calibration = {"estimates": [folder / "calibration/estimates.csv"], "pure_noise": [folder / "calibration/pure_noise.csv"]}
     hierarchy = write_hierarchy(folder / "hierarchy/brain", 2, bootstraps=0)
-    return {"spectra": spectra, "models": [model], "comparisons": [comparison], **calibration, **hierarchy, **experiment}
+    nulls = write_null_comparisons(folder / "nulls", ("rest",))
+    return {"spectra": spectra, "models": [model], "comparisons": [comparison], **calibration, **hierarchy, **nulls, **experiment}
 
 
 @pytest.fixture(scope="session")
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """The table of every figure."""
-    there = {kind: chosen for kind, chosen in figures().items() if set(chosen.needs) <= set(results)}
-    return {kind: chosen().table(only(results, chosen)) for kind, chosen in there.items()}
+    return {kind: chosen().table(only(results, chosen)) for kind, chosen in figures().items()}
 
 
 def only(results: Results, chosen: type[Figure]) -> Results:
@@ -210,6 +218,33 @@ def write_hierarchy(stem: Path, stages: int, *, bootstraps: int = 5) -> dict[str
     write_table(found.stages, files["stages"])
     write_table(found.pairs, files["pairs"])
     return {kind: [path] for kind, path in files.items()}
+
+
+def write_null_comparisons(folder: Path, names: tuple[str, ...]) -> dict[str, list[Path]]:
+    """As the jobs nulls, prediction, group, ranking and rejection do; the last two only of several recordings."""
+    generator = np.random.default_rng(0)
+    describe, nulls = Descriptors(window=30, step=15, patterns=2), {"static": Static(), "phase": Phase()}
+    models = {"mean": MeanModel(), "own_past": AutoregressiveModel(order=1, structure="diagonal")}
+    compared, predicted = {}, {}
+    for name in names:
+        smooth = vector_autoregression(units=4, frames=200, order=1, spectral_radius=0.8, alpha=1.0, generator=generator).recording
+        recording = xr.DataArray(smooth, dims=("time", "unit"), name="recording")
+        compared[name] = compare_with_nulls(recording, nulls, describe, surrogates=19, generator=generator)
+        predicted[name] = predict_held_out(recording, models, folds=2, components=None, generator=generator)
+        write_table(compared[name], folder / f"{name}.comparison.csv")
+        write_table(predicted[name], folder / f"{name}.prediction.csv")
+    rates = rejection_rates(Static().prepare(recording), Static(), describe, simulations=2, surrogates=19, generator=generator)
+    write_table(rates, folder / "rejection/static.csv")
+    files = {
+        "null_comparisons": [folder / f"{name}.comparison.csv" for name in names],
+        "predictions": [folder / f"{name}.prediction.csv" for name in names],
+        "rejection": [folder / "rejection/static.csv"],
+    }
+    if len(names) > 1:
+        write_table(compare_group(compared), folder / "groups/all.csv")
+        write_table(rank_models(predicted), folder / "groups/all.ranking.csv")
+        files |= {"null_groups": [folder / "groups/all.csv"], "rankings": [folder / "groups/all.ranking.csv"]}
+    return files
 
 
 def calibration_estimates() -> pd.DataFrame:

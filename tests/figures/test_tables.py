@@ -242,3 +242,38 @@ def test_a_wrong_file_is_named(kind: str, wanted: str, content: str, message: st
     (tmp_path / "file.csv").write_text(content)
     with pytest.raises(InputError, match=rf"file\.csv: {message}"):
         figures()[kind]().table({wanted: [tmp_path / "file.csv"]})
+
+
+def test_null_models_keep_recordings_and_their_group_apart(tables: Tables, results: Results):
+    table = tables["nulls"]
+    single, group = table[table["scope"] == "recording"], table[table["scope"] == "group"]
+    assert list(dict.fromkeys(single["name"])) == ["subject_1", "subject_2", "subject_3"]
+    assert group["name"].unique().tolist() == ["all"]
+    assert (group["recordings"] == 3).all()
+    medians = single.groupby(["null", "statistic"])["z"].median()
+    written = group.set_index(["null", "statistic"])["z"]
+    assert np.allclose(written, medians.loc[written.index])
+    # Memory is what a static null model cannot have, and what random phases keep.
+    memory = single[single["statistic"] == "low_frequencies"].set_index(["null", "name"])["z"]
+    assert (memory["static"] > 3).all()
+    assert (memory["phase"] == 0).all()
+
+
+def test_predictions_are_means_over_held_out_parts_beside_the_best_other_model(tables: Tables, results: Results):
+    table = tables["prediction"]
+    one = table[(table["scope"] == "recording") & (table["name"] == "subject_2")].set_index("model")
+    found = pd.read_csv(results["predictions"][1])
+    by_hand = (found["log_density"] / found["variables"]).groupby(found["model"]).mean()
+    assert one["log_density"].to_dict() == pytest.approx(by_hand.to_dict())
+    assert one["ahead"]["own_past"] == pytest.approx(by_hand["own_past"] - by_hand["mean"])
+    assert one["ahead"].sum() == pytest.approx(0)
+    group = table[table["scope"] == "group"]
+    assert group["model"].tolist() == ["own_past", "mean"]
+    assert group["best_in"].tolist() == [3, 0]
+
+
+def test_rejection_rates_name_their_process(tables: Tables):
+    table = tables["rejection"]
+    assert table["source"].unique().tolist() == ["static"]
+    assert "any" in set(table["statistic"])
+    assert (table["nominal"] == 0.05).all()

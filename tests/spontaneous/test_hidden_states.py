@@ -191,3 +191,12 @@ def test_bad_options_are_told(options, message):
     recording = labelled(np.random.default_rng(0).standard_normal((60, 4)))
     with pytest.raises(InputError, match=message):
         fit_hidden_markov(recording, generator=np.random.default_rng(0), **options)
+
+
+def test_states_on_a_few_frames_are_no_states():
+    """Bursts of four equal frames among noise of twenty variables: a state of their own would have a likelihood without bound."""
+    generator = np.random.default_rng(0)
+    values = generator.standard_normal((400, 20))
+    values[100:104] = values[250:254] = 30 * generator.standard_normal(20)
+    fit = fit_hidden_markov(xr.DataArray(values, dims=("time", "unit")), states="bic", max_states=4, components=None, restarts=3, generator=generator)
+    assert np.bincount(fit.labels(xr.DataArray(values, dims=("time", "unit"))).values).min() > 20

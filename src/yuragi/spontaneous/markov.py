@@ -108,6 +108,8 @@ def fit_states(
     whole = np.concatenate(stretches)
     shift, scale = whole.mean(axis=0), whole.std(axis=0)
     scaled, lengths = (whole - shift) / scale, [len(values) for values in stretches]
+    # A covariance of a state's own needs more frames than variables, or its likelihood has no bound.
+    least = len(scale) + 1 if covariance == "full" else 2
     best, best_score = None, -np.inf
     for seed in generator.integers(2**32, size=restarts):
         model = GaussianHMM(states, covariance_type=covariance, n_iter=300, tol=1e-5 * len(whole), random_state=np.random.RandomState(seed))
@@ -115,7 +117,8 @@ def fit_states(
             # A run in which a state loses all its frames ends in an error; the others go on.
             model.fit(scaled, lengths)
             score = model.score(scaled, lengths)
-            if np.isfinite(score) and score > best_score:
+            np.linalg.cholesky(model.covars_)
+            if np.isfinite(score) and score > best_score and model.predict_proba(scaled, lengths).sum(axis=0).min() >= least:
                 best, best_score = model, score
     if best is None:
         raise InputError(f"states={states}: no run of {restarts} found {states} states with frames of their own; ask for fewer, or fewer components")
@@ -140,7 +143,8 @@ def choose_states(
 ) -> ChosenStates:
     """Fit each number of states; BIC = -2 log-likelihood + ln T x parameters.
 
-    An `InputError` tells fewer frames than the largest number of states needs.
+    A number of states for which no run finds states with frames of their own has an infinite criterion. An `InputError` tells fewer frames than the
+    largest number of states needs, and numbers that all fail.
     """
     check_covariance_kind(covariance)
     frames, width = sum(map(len, stretches)), stretches[0].shape[1]
@@ -150,11 +154,18 @@ def choose_states(
             f"recording: {frames} frames are too few for {max(numbers)} states of {width} variables, {needed} are needed; "
             "ask for fewer states (states=, max_states=) or fewer components (components=)"
         )
-    found = [fit_states(stretches, number, covariance, restarts, generator) for number in numbers]
+    found: dict[int, tuple[GaussianStates, float, bool]] = {}
+    for number in numbers:
+        try:
+            found[number] = fit_states(stretches, number, covariance, restarts, generator)
+        except InputError:
+            if number == numbers[-1] and not found:
+                raise
     counts = [count_parameters(number, width, covariance) for number in numbers]
-    criterion = np.array([np.log(frames) * count - 2 * fit[1] for fit, count in zip(found, counts, strict=True)])
+    likelihoods = [found[number][1] if number in found else -np.inf for number in numbers]
+    criterion = np.array([np.log(frames) * count - 2 * likelihood for likelihood, count in zip(likelihoods, counts, strict=True)])
     best = int(criterion.argmin())
-    return ChosenStates(*found[best], counts[best], criterion)
+    return ChosenStates(*found[numbers[best]], counts[best], criterion)
 
 
 def numbers_of_states(states: str | int, max_states: int) -> list[int]:
