@@ -46,7 +46,27 @@ def test_plotted_points_have_three_seeds(path: Path) -> None:
     assert all(len(experiment.seeds) >= 3 for experiment in read_config_file(path).experiments.values())
 
 
+SOURCES = {"itself": {"kind": "autoregressive"}}
 BAD = {
+    "misspelt null model": (
+        "null_comparison.nulls.autoregressive.kind",
+        "autoregresive",
+        ["nulls.autoregressive.kind", "did you mean 'autoregressive'?"],
+    ),
+    "comparison of no recording": ("null_comparison.recordings", ["rests"], ["null_comparison.recordings", "'rests'", "did you mean 'rest'?"]),
+    "comparison of responses": ("null_comparison.recordings", ["simulated_v1"], ["null_comparison.recordings", "'simulated_v1'", "rest"]),
+    "group of one": ("null_comparison.groups", {"all": ["rest"]}, ["null_comparison.groups.all", "needs two recordings"]),
+    "windows too long": ("null_comparison.window", 241, ["null_comparison.window = 241", "recordings.rest has 250 frames", "10 apart", "lower it"]),
+    "windows too long for the test of the test": (
+        "null_comparison.validation",
+        {"recording": "rest", "null_model": {"kind": "autoregressive"}, "sources": SOURCES, "window": 300},
+        ["null_comparison.validation.window = 300", "250 frames", "lower it"],
+    ),
+    "fewer of an unknown process": (
+        "null_comparison.validation",
+        {"recording": "rest", "null_model": {"kind": "autoregressive"}, "sources": SOURCES, "fewer": {"other": 5}},
+        ["null_comparison.validation.fewer", "'other'", "itself"],
+    ),
     "misspelt key": ("spectra.rank", [5, 80], ["spectra.rank", "did you mean 'ranks'?", "shuffles"]),
     "misspelt key of an option": ("attacks.pgd.stepz", 5, ["attacks.pgd.stepz", "did you mean 'steps'?"]),
     "misspelt kind": ("attacks.pgd.kind", "pdg", ["attacks.pgd.kind", "'pdg'", "did you mean 'pgd'?", "random_sign"]),

@@ -7,15 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
+from nibabel.cifti2 import BrainModelAxis, SeriesAxis
 from nilearn.interfaces.bids import get_bids_files
 
 from yuragi.datasets import _bids
 from yuragi.datasets.catalogue import dataset, load
 from yuragi.errors import InputError
+from yuragi.files import sha256_of
 
-from .images import random_series, saved, table, volume
+from .images import random_series, saved, series, table, volume
 
 FRAMES = 60
 
@@ -243,3 +246,32 @@ def test_options_that_contradict_each_other(wrong: dict[str, object], told: str)
     with pytest.raises(InputError, match=told) as caught:
         dataset("nifti_recording", path="bold.nii.gz", **wrong)
     assert "\n" not in str(caught.value)
+
+
+def grayordinates(path: Path) -> Path:
+    axes = (SeriesAxis(0, 0.72, 30), BrainModelAxis.from_surface(np.arange(10), 20, "CIFTI_STRUCTURE_CORTEX_LEFT"))
+    nib.Cifti2Image(np.zeros((30, 10), np.float32), axes).to_filename(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.zeros((4, 5, 3, FRAMES), np.complex64), "its voxels are complex numbers, expected real numbers; give another file as image"),
+        (np.zeros((4, 5, 3, FRAMES), [("R", "u1"), ("G", "u1"), ("B", "u1")]), "its voxels are of the type .*expected real numbers"),
+        (None, r"is a Cifti2Image, which has no voxels; give a NIfTI file as image \('cifti_recording' reads CIFTI\)"),
+    ],
+)
+def test_an_image_without_real_voxels_is_told_in_one_line(tmp_path: Path, values: np.ndarray | None, told: str) -> None:
+    path = grayordinates(tmp_path / "rest.dtseries.nii") if values is None else saved(series(values), tmp_path / "bold.nii.gz")
+    mask = saved(volume(np.ones((4, 5, 3), np.uint8)), tmp_path / "mask.nii.gz")
+    with pytest.raises(InputError, match=told) as caught:
+        load("nifti_recording", path=str(path), mask=str(mask))
+    one_line(str(caught.value))
+
+
+def test_files_of_one_name_in_two_folders_both_leave_their_hash(tmp_path: Path) -> None:
+    image = saved(random_series(np.random.default_rng(0), (4, 5, 3, FRAMES)), tmp_path / "run" / "image.nii.gz")
+    mask = saved(volume(np.ones((4, 5, 3), np.uint8)), tmp_path / "mask" / "image.nii.gz")
+    found = load("nifti_recording", path=str(image), mask=str(mask)).attrs["sha256"]
+    assert found == ", ".join(f"image.nii.gz={sha256_of(path)}" for path in (image, mask))

@@ -23,6 +23,7 @@ from yuragi.spontaneous.nulls.static import Static
 from yuragi.spontaneous.prediction import predict_held_out
 from yuragi.spontaneous.predictive import AutoregressiveModel, MeanModel
 from yuragi.spontaneous.ranking import rank_models
+from yuragi.spontaneous.similarity import pattern_similarity
 from yuragi.spontaneous.statistics import compare
 from yuragi.spontaneous.var import fit_var
 from yuragi.targets import BrainTarget
@@ -233,10 +234,13 @@ def write_null_comparisons(folder: Path, names: tuple[str, ...]) -> dict[str, li
         predicted[name] = predict_held_out(recording, models, folds=2, components=None, generator=generator)
         write_table(compared[name], folder / f"{name}.comparison.csv")
         write_table(predicted[name], folder / f"{name}.prediction.csv")
+        similarity = pattern_similarity(recording, nulls, patterns=2, surrogates=3, generator=generator)
+        write_table(similarity, folder / f"{name}.similarity.csv")
     rates = rejection_rates(Static().prepare(recording), Static(), describe, simulations=2, surrogates=19, generator=generator)
     write_table(rates, folder / "rejection/static.csv")
     files = {
         "null_comparisons": [folder / f"{name}.comparison.csv" for name in names],
+        "similarities": [folder / f"{name}.similarity.csv" for name in names],
         "predictions": [folder / f"{name}.prediction.csv" for name in names],
         "rejection": [folder / "rejection/static.csv"],
     }

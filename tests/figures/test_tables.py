@@ -259,6 +259,15 @@ def test_null_models_keep_recordings_and_their_group_apart(tables: Tables, resul
     assert (memory["phase"] == 0).all()
 
 
+def test_similarities_stand_below_their_ceiling_in_the_same_units(tables: Tables, results: Results):
+    table = tables["patterns"]
+    assert table["recording"].unique().tolist() == ["subject_1", "subject_2", "subject_3"]
+    row = table.set_index(["recording", "null"]).loc[("subject_2", "phase")]
+    found = pd.read_csv(results["similarities"][1]).set_index("null").loc["phase"]
+    assert row["similarity"] == found["similarity"]
+    assert row["below_ceiling"] == pytest.approx(found["ceiling"] - found["similarity"])
+
+
 def test_predictions_are_means_over_held_out_parts_beside_the_best_other_model(tables: Tables, results: Results):
     table = tables["prediction"]
     one = table[(table["scope"] == "recording") & (table["name"] == "subject_2")].set_index("model")

@@ -10,7 +10,7 @@ from scipy import stats
 
 from yuragi.datasets.simulation import power_law_responses
 from yuragi.errors import InputError
-from yuragi.spectra.common_exponent import curves, expected, holm, pairs
+from yuragi.spectra.common_exponent import curves, expected, pairs
 from yuragi.spectra.hierarchy import Design, compare_hierarchy
 from yuragi.spectra.pca import pca_spectrum
 from yuragi.spectra.power_law import fit_power_law
@@ -149,12 +149,6 @@ def test_few_simulations_count_as_few() -> None:
         stages = pd.DataFrame({"stage": ["a", "b"], "alpha": observed, "alpha_low": np.nan, "alpha_high": np.nan})
         p.append(pairs(stages, found, {"a": 0.0, "b": 0.0}, 0.95)["p"][0])
     assert np.mean(np.array(p) < 0.05) < 0.075
-
-
-def test_holm_against_its_definition() -> None:
-    p = np.array([0.02, 0.001, 0.3, 0.02])
-    assert holm(p).tolist() == pytest.approx([0.06, 0.004, 0.3, 0.06])
-    assert holm(np.array([0.6, 0.7])).tolist() == [1.0, 1.0]
 
 
 @pytest.mark.slow

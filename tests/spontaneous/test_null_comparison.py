@@ -14,7 +14,7 @@ from yuragi.datasets.simulation import vector_autoregression
 from yuragi.errors import InputError
 from yuragi.multiple_tests import holm
 from yuragi.spontaneous.descriptors import Descriptors
-from yuragi.spontaneous.null_comparison import compare_group, compare_with_nulls, largest_of_family, rejection_rates
+from yuragi.spontaneous.null_comparison import _table, compare_group, compare_with_nulls, largest_of_family, rejection_rates
 from yuragi.spontaneous.nulls.autoregressive import Autoregressive
 from yuragi.spontaneous.nulls.base import NullModel
 from yuragi.spontaneous.nulls.phase import Phase
@@ -180,8 +180,68 @@ def test_a_group_sees_a_kept_statistic_only_where_many_of_its_recordings_do():
         assert group["p"].item() == pytest.approx(scipy.stats.binom.sf(outside - 1, 16, 0.05))
 
 
+def tabled(measured, first, second):
+    return _table("null", {"a": measured}, first[:, None], second[:, None], 0.05).iloc[0]
+
+
+def test_a_kept_statistic_is_outside_only_where_its_own_test_says_so():
+    generator = np.random.default_rng(11)
+    first = generator.standard_normal(199)
+    row = tabled(1.0, first, first + 0.01 * generator.standard_normal(199))
+    assert row["kept"]
+    assert row["p"] > 0.2  # one standard deviation of the surrogates
+    assert row["p_family"] >= row["p"]
+
+
+@pytest.mark.parametrize("followed", [0.0, 0.5, 1.0])
+def test_surrogates_that_cannot_be_fitted_in_their_turn_do_not_shift_what_is_expected(followed):
+    generator = np.random.default_rng(12)
+    first = generator.standard_normal(4000)
+    second = 0.3 + followed * first + generator.standard_normal(4000)
+    second[first > 0.5] = np.nan
+    assert tabled(0.0, first, second)["expected"] == pytest.approx(-0.3, abs=0.12)
+
+
+def test_a_value_that_surrogates_never_leave_is_outside_where_the_recording_has_another():
+    row = tabled(2.0, np.ones(39), np.ones(39))
+    assert row["outside"]
+    assert row["p_family"] == 1 / 40
+    assert not tabled(1 + 1e-12, np.ones(39), np.ones(39))["outside"]
+
+
+def test_a_null_model_is_judged_alike_whatever_stands_beside_it():
+    recording = gaussian(np.random.default_rng(13))
+    alone, beside = (
+        compare_with_nulls(recording, nulls, spread, surrogates=19, generator=np.random.default_rng(1))
+        for nulls in ({"phase": Phase()}, {"another": Shrinking(), "phase": Phase()})
+    )
+    pd.testing.assert_frame_equal(alone, beside[beside["null"] == "phase"].reset_index(drop=True))
+
+
+class Refusing(Shrinking):
+    """A null model that some recordings are too wild for."""
+
+    def prepare(self, recording):
+        if np.abs(recording.values).max() > 3.6:
+            raise InputError("recording: it is too wild; tame it")
+        return super().prepare(recording)
+
+
+def test_simulated_recordings_that_cannot_be_tested_are_left_out():
+    source = Prepared(gaussian(np.random.default_rng(0)), 1.0)
+    rates = rejection_rates(source, Refusing(), spread, simulations=20, surrogates=19, generator=np.random.default_rng(2))
+    assert 10 <= rates["simulations"][0] < 20
+    wild = Prepared(gaussian(np.random.default_rng(0)), 2.0)
+    with pytest.raises(InputError, match=r"20 of 20 simulated recordings cannot be tested, the last one: .* too wild"):
+        rejection_rates(wild, Refusing(), spread, simulations=20, surrogates=19, generator=np.random.default_rng(2))
+
+
 def test_refusals():
     generator = np.random.default_rng(7)
+    with pytest.raises(InputError, match="statistic 'a' is nan"):
+        compare_with_nulls(gaussian(generator), {"shrinking": Shrinking()}, lambda *_: {"a": np.nan}, surrogates=19, generator=generator)
+    with pytest.raises(InputError, match="null model 'mine': recording: it is too wild"):
+        compare_with_nulls(2 * gaussian(generator), {"mine": Refusing()}, spread, surrogates=19, generator=generator)
     with pytest.raises(InputError, match="surrogates = 5"):
         compare_with_nulls(gaussian(generator), {"shrinking": Shrinking()}, spread, surrogates=5, generator=generator)
     with pytest.raises(InputError, match="group of 1 recording"):

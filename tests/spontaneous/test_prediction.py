@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 from tests.spontaneous.conftest import labelled, planted_coefficients, run_process
 from tests.spontaneous.test_hidden_states import switching_recording
 
@@ -106,6 +107,9 @@ def test_bad_options_are_told():
             predict_held_out(recording, one, generator=generator, **options)
     with pytest.raises(InputError, match="models is empty"):
         predict_held_out(recording, {}, generator=generator)
+    twice = xr.concat([recording, recording.isel(unit=[0])], "unit").drop_vars("unit")
+    with pytest.raises(InputError, match=f"singular covariance: unit {recording.sizes['unit']} at lag 0"):
+        predict_held_out(twice, {"mean": MeanModel()}, generator=generator, components=None)
     unknown_rate = recording.drop_attrs()
     with pytest.raises(InputError, match="has no sampling interval; give gap_frames"):
         predict_held_out(unknown_rate, one, generator=generator, gap_seconds=2.0)

@@ -8,6 +8,8 @@ import xarray as xr
 
 from yuragi.datasets.simulation import vector_autoregression
 from yuragi.errors import InputError
+from yuragi.spontaneous import uncertainty
+from yuragi.spontaneous.structures import estimate
 from yuragi.spontaneous.uncertainty import model_intervals
 from yuragi.spontaneous.var import fit_var
 
@@ -46,6 +48,26 @@ def test_the_radius_stays_below_one_and_above_zero():
     fit = fit_var(recording, order=1)
     low, high = model_intervals(fit, bootstraps=40, generator=np.random.default_rng(0)).spectral_radius
     assert 0 <= low < high <= 1
+
+
+@pytest.mark.parametrize("structure", ["diagonal", "sparse"])
+def test_simulations_are_fitted_with_the_structure_of_the_fit(structure):
+    """All coefficients fitted to so few frames would have a radius far above that of the process, and the interval would lie far below it."""
+    generator = np.random.default_rng(4)
+    values = generator.standard_normal((150, 12))
+    for t in range(1, 150):
+        values[t] += 0.5 * values[t - 1]
+    fit = fit_var(xr.DataArray(values, dims=("time", "unit"), name="recording"), order=1, structure=structure)
+    low, high = model_intervals(fit, bootstraps=40, generator=generator).spectral_radius
+    assert 0.25 < low < high < 0.75
+
+
+def test_a_fit_of_which_no_simulation_is_stationary_is_refused(monkeypatch):
+    recording, _ = simulated(0)
+    fit = fit_var(recording, order=1)
+    monkeypatch.setattr(uncertainty, "estimate", lambda *_: estimate([recording.values.cumsum(axis=0) ** 3], 1, "full", ["a"] * 5))
+    with pytest.raises(InputError, match="none of 20 simulations is fitted as stationary"):
+        model_intervals(fit, bootstraps=20, generator=np.random.default_rng(5))
 
 
 @pytest.mark.parametrize("wrong", [{"bootstraps": 5}, {"level": 1.0}])

@@ -5,7 +5,8 @@ rule nulls:
     input:
         f"{plan.results}/recordings/{{recording}}.nc",
     output:
-        f"{plan.results}/nulls/{{recording}}.comparison.csv",
+        comparison=f"{plan.results}/nulls/{{recording}}.comparison.csv",
+        similarity=f"{plan.results}/nulls/{{recording}}.similarity.csv",
     log:
         f"{plan.results}/logs/nulls/{{recording}}.log",
     benchmark:
@@ -14,7 +15,7 @@ rule nulls:
         spec=lambda wildcards: plan.spec("nulls", wildcards.recording),
         code=lambda wildcards: plan.code("nulls", wildcards.recording),
     shell:
-        "yuragi nulls {input} {output} --spec {params.spec:q} 2>&1 | tee {log}"
+        "yuragi nulls {input} {output.comparison} {output.similarity} --spec {params.spec:q} 2>&1 | tee {log}"
 
 
 rule prediction:

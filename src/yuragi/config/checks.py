@@ -10,6 +10,8 @@ from yuragi.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from yuragi.config.model import Config, Experiment
+    from yuragi.datasets.base import Dataset
+    from yuragi.jobs.nulls import Description
     from yuragi.jobs.target import Description as TargetDescription
     from yuragi.jobs.train import Arm
     from yuragi.targets import BrainTarget
@@ -203,13 +205,18 @@ def _check_null_comparison(config: Config) -> None:
         _known("null_comparison.validation.recording", wanted.validation.recording, there)
         for name in wanted.validation.fewer:
             _known("null_comparison.validation.fewer", name, wanted.validation.sources)
+        _check_windows("null_comparison.validation", wanted.validation, wanted.validation.recording, there)
     for name in config.compared_recordings():
-        frames = there[name].sizes().get("frames")
-        if frames is not None and frames < 2 * wanted.window:
-            raise ValueError(
-                f"null_comparison.window = {wanted.window}: recordings.{name} has {frames} frames, fewer than two windows; "
-                "lower it, or leave the recording out"
-            )
+        _check_windows("null_comparison", wanted, name, there)
+
+
+def _check_windows(key: str, description: Description, name: str, there: dict[str, Dataset]) -> None:
+    frames = there[name].sizes().get("frames")
+    if frames is not None and frames < description.window + description.step:
+        raise ValueError(
+            f"{key}.window = {description.window}: recordings.{name} has {frames} frames, fewer than two windows {description.step} apart; "
+            "lower it, or leave the recording out"
+        )
 
 
 def _check_spectrum(config: Config, name: str) -> None:

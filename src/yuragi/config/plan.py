@@ -153,6 +153,7 @@ class Plan:
             "stages": [f"{self.results}/hierarchies/{name}.stages.csv" for name in self.config.hierarchies],
             "pairs": [f"{self.results}/hierarchies/{name}.pairs.csv" for name in self.config.hierarchies],
             "null_comparisons": self.null_files("comparison.csv"),
+            "similarities": self.null_files("similarity.csv"),
             "null_groups": [f"{self.results}/nulls/groups/{name}.csv" for name in self._groups()],
             "predictions": self.null_files("prediction.csv") if self._predicts() else [],
             "rankings": [f"{self.results}/nulls/groups/{name}.ranking.csv" for name in self._groups() if self._predicts()],

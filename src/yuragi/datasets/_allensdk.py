@@ -5,12 +5,51 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
+import lazy_loader as lazy
+from pydantic import Field
+
+from yuragi.datasets.base import Dataset
 from yuragi.errors import InputError
+from yuragi.files import read_netcdf
+
+np = lazy.load("numpy")
+xr = lazy.load("xarray")
 
 PYTHON_VARIABLE = "YURAGI_ALLENSDK_PYTHON"
 CACHE_VARIABLE = "YURAGI_ALLENSDK_CACHE"
+
+
+class AllenDataset(Dataset):
+    """Base of the data sets of the Allen Brain Observatory: one part of one experiment, exported by the SDK when the data set is fetched."""
+
+    experiment: int = Field(501498760, ge=1, description="number of the ophys experiment")
+
+    licence: ClassVar = "terms of use of the Allen Institute"
+    citation: ClassVar = "Allen Institute for Brain Science, Allen Brain Observatory: Visual Coding, two-photon calcium imaging"
+    home: ClassVar = "https://observatory.brain-map.org/visualcoding"
+    stimulus: ClassVar[str]
+    """The SDK's name of the part."""
+
+    def variant(self) -> str:
+        return f"experiment-{self.experiment}"
+
+    def download(self, folder: Path) -> None:
+        export(folder / self._file, self.experiment, self.stimulus)
+
+    @property
+    def _file(self) -> str:
+        return f"{self.stimulus}.nc"
+
+    def _exported(self, paths: Mapping[str, Path], variable: str) -> tuple[xr.Dataset, dict[str, Any], dict[str, Any]]:
+        """What the SDK handed over, the attributes of the array, and the labels of its units."""
+        data = read_netcdf(paths[self._file], variable)
+        attributes = {**data.attrs, **self.provenance(paths), "experiment": self.experiment}
+        area = np.full(data.sizes["unit"], str(data.attrs.get("targeted_structure", "unknown")))
+        return data, attributes, {"unit": data["cell"].values, "area": ("unit", area)}
 
 
 def interpreter() -> Path:

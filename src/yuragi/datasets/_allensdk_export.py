@@ -24,6 +24,7 @@ METADATA = (
     "session_type",
     "pipeline_version",
 )
+"""What of the SDK's metadata is kept."""
 
 
 class Refusal(Exception):
@@ -97,16 +98,7 @@ def exported(data: Any, stimulus: str) -> Any:
         found = xr.Dataset({"responses": (("repeat", "stimulus", "unit"), values.astype(np.float32))}, {"stimulus": scenes} | cells)
         found.attrs["window_seconds"] = float(length * np.median(np.diff(times)))
     told = data.get_metadata()
-    wanted = (
-        "ophys_experiment_id",
-        "experiment_container_id",
-        "targeted_structure",
-        "imaging_depth_um",
-        "cre_line",
-        "session_type",
-        "pipeline_version",
-    )
-    return found.assign_attrs(found.attrs | {name: told[name] for name in wanted if told.get(name) is not None})
+    return found.assign_attrs(found.attrs | {name: told[name] for name in METADATA if told.get(name) is not None})
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -34,8 +34,15 @@ def open_image(image: Location | nib.spatialimages.SpatialImage, what: str = "im
         raise InputError(f"{image}: no such file; give the path of a NIfTI file as {what}")
     with reading(Path(image), f"a NIfTI image ({what})"):
         opened = nib.load(image)
+        if not isinstance(opened, nib.spatialimages.SpatialImage):
+            raise InputError(
+                f"{image}: is a {type(opened).__name__}, which has no voxels; give a NIfTI file as {what} ('cifti_recording' reads CIFTI)"
+            )
         values = np.asanyarray(opened.dataobj)  # read once: a compressed file is unpacked each time that it is asked
-    held = nib.Nifti1Image(values, opened.affine, opened.header) if isinstance(opened, nib.Nifti1Image) else type(opened)(values, opened.affine)
+        if values.dtype.kind not in "iufb":
+            told = "complex numbers" if values.dtype.kind == "c" else f"of the type {values.dtype}"
+            raise InputError(f"{image}: its voxels are {told}, expected real numbers; give another file as {what}")
+        held = nib.Nifti1Image(values, opened.affine, opened.header) if isinstance(opened, nib.Nifti1Image) else type(opened)(values, opened.affine)
     return held, str(image)
 
 

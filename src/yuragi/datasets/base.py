@@ -177,15 +177,15 @@ class Dataset(Plugin):
         paths
             where the files lie, for data sets with a `listing` or `download`: the hashes stand in the manifest, else they are computed
         """
-        hashes = {file.name: file.sha256 for file in self.files()} | {path.name: sha256_of(path) for path in self.local_files()}
+        # Pairs and no dictionary: two files of the user's own may bear one name in two folders.
+        hashes = [(file.name, file.sha256) for file in self.files()] + [(path.name, sha256_of(path)) for path in self.local_files()]
         if not hashes and paths:
-            hashes = _recorded(paths)
-        return next(iter(hashes.values())) if len(hashes) == 1 else ", ".join(f"{name}={found}" for name, found in hashes.items())
+            hashes = list(_recorded(paths).items())
+        return hashes[0][1] if len(hashes) == 1 else ", ".join(f"{name}={found}" for name, found in hashes)
 
     def provenance(self, paths: Mapping[str, Path] | None = None) -> dict[str, str]:
         """The attributes that every array carries: source, licence, citation, sha256; ``paths`` as in `sha256`."""
-        sha256 = self.sha256(paths) if paths else self.sha256()  # embedded data sets tell their own, without paths
-        return {"source": self.home, "licence": self.licence, "citation": self.citation, "sha256": sha256}
+        return {"source": self.home, "licence": self.licence, "citation": self.citation, "sha256": self.sha256(paths)}
 
 
 MANIFEST = ".manifest.json"

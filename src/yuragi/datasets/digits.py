@@ -42,7 +42,7 @@ class Digits(Dataset):
         test = sum(held_out(self.test_fraction, images) for images in IMAGES_PER_CLASS)
         return {"train": sum(IMAGES_PER_CLASS) - test, "test": test}
 
-    def sha256(self) -> str:
+    def sha256(self, paths: Mapping[str, Path] | None = None) -> str:
         return CONTENT_SHA256
 
     def read(self, paths: Mapping[str, Path]) -> xr.Dataset:

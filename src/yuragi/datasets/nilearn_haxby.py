@@ -30,8 +30,7 @@ class NilearnHaxby(ImageDataset):
     """Human fMRI, six subjects, 8 categories x 12 runs, voxels of ventral temporal cortex or the brain, 2.5 s, fetched by nilearn.
 
     As `haxby2001`, at full resolution: the repeats are the runs, a response is the mean over the volumes of its block, ``delay`` seconds later, of
-    the time courses that were detrended and standardised within their run. A run without labels, as one of subject 5, is NaN. An archive of
-    about 300 MB a subject.
+    the time courses that were detrended and standardised within their run. A category without a block in a run is NaN there.
     """
 
     kind: Literal["nilearn_haxby"] = "nilearn_haxby"

@@ -46,7 +46,7 @@ class NitimeRest(Dataset):
     def sizes(self) -> dict[str, int]:
         return {"frames": 250, "units": 31 if self.nuisance else 31 - len(NUISANCE)}
 
-    def sha256(self) -> str:
+    def sha256(self, paths: Mapping[str, Path] | None = None) -> str:
         return FILE_SHA256
 
     def read(self, paths: Mapping[str, Path]) -> xr.Dataset:

@@ -41,7 +41,7 @@ class SimulatedSpontaneous(Dataset):
     def sizes(self) -> dict[str, int]:
         return {"frames": self.frames, "units": self.units}
 
-    def sha256(self) -> str:
+    def sha256(self, paths: Mapping[str, Path] | None = None) -> str:
         return "none (computed)"
 
     def read(self, paths: Mapping[str, Path]) -> xr.Dataset:

@@ -32,7 +32,7 @@ Session = Literal[
 
 
 class Stringer2019Spontaneous(Dataset):
-    """Mouse visual cortex in darkness, two-photon calcium imaging, about 10,000 neurons x 10,000 to 23,000 frames.
+    """Mouse visual cortex in darkness, two-photon calcium imaging, about 10,000 neurons.
 
     Units carry the position ``x``, ``y``, ``z`` of the cell's centre as the file gives it. The file does not tell the frame interval, so time counts
     frames; the published analysis averages 3 frames, of recordings in ten planes 4, to bins of about 1.2 s: see the attribute ``frames_per_bin``.

@@ -1,4 +1,4 @@
-"""Compare the statistics of one spontaneous recording with those of surrogates of null models."""
+"""Compare the statistics and the co-activation patterns of one spontaneous recording with those of surrogates of null models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Description(Settings):
     """Which numbers describe a recording; they are compared with those of surrogates."""
 
-    window: PositiveInt = Field(83, description="frames of a window in which connectivity is measured; 83 of HCP's volumes are a minute")
+    window: int = Field(83, ge=3, description="frames of a window in which connectivity is measured; 83 of HCP's volumes are a minute")
     step: PositiveInt = Field(10, description="frames from one window to the next")
     patterns: int = Field(8, ge=2, description="co-activation patterns: clusters of frames")
 
@@ -40,14 +40,19 @@ class Spec(Comparison):
     seed: int = Field(0, ge=0, description="seed of the surrogates")
 
 
-def run(recording: InputPath, comparison: OutputPath, *, spec: Spec) -> None:
-    """Write a row a null model and statistic."""
+def run(recording: InputPath, comparison: OutputPath, similarity: OutputPath, *, spec: Spec) -> None:
+    """Write a row a null model and statistic; beside it a row a null model: how well its surrogates show the recording's patterns."""
     import numpy as np
 
     from yuragi.files import read_netcdf, write_table
     from yuragi.randomness import derive_seed
     from yuragi.spontaneous.null_comparison import compare_with_nulls
+    from yuragi.spontaneous.similarity import pattern_similarity
 
     data = read_netcdf(recording, "recording")["recording"]
     generator = np.random.default_rng(derive_seed(spec.seed, "surrogates"))
-    write_table(compare_with_nulls(data, spec.nulls, spec.descriptors(), surrogates=spec.surrogates, generator=generator), comparison)
+    compared = compare_with_nulls(data, spec.nulls, spec.descriptors(), surrogates=spec.surrogates, generator=generator)
+    generator = np.random.default_rng(derive_seed(spec.seed, "patterns"))
+    matched = pattern_similarity(data, spec.nulls, patterns=spec.patterns, generator=generator)
+    write_table(compared, comparison)
+    write_table(matched, similarity)

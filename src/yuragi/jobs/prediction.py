@@ -39,4 +39,7 @@ def run(recording: InputPath, prediction: OutputPath, *, spec: Spec) -> None:
         "hidden_states": SwitchingModel(max_states=spec.max_states),
     }
     generator = np.random.default_rng(derive_seed(spec.seed, "prediction"))
-    write_table(predict_held_out(data, models, folds=spec.folds, gap_frames=spec.gap, generator=generator), prediction)
+    # As many frames as the longest memory serve as past alone.
+    context = max(10, spec.max_order)
+    table = predict_held_out(data, models, folds=spec.folds, gap_frames=spec.gap, context_frames=context, generator=generator)
+    write_table(table, prediction)

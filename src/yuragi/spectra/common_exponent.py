@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from yuragi.multiple_tests import holm
+
 FINE = 201
 """Exponents between the lowest and the highest simulated one at which the curves are read."""
 
@@ -88,7 +90,7 @@ def pairs(stages: pd.DataFrame, found: Mapping[str, Mapping[str, Curve]], floors
         rows.append((first.stage, second.stage, difference, difference - half, difference + half, common, explained, p))
     columns = ["first", "second", "difference", "difference_low", "difference_high", "common_alpha", "explained", "p"]
     table = pd.DataFrame(rows, columns=columns)
-    table["p_holm"] = holm(table["p"].to_numpy())
+    table["p_holm"] = holm(table["p"].to_numpy(dtype=np.float64))  # also of no pair, whose column has no type
     table["survives"] = table["p_holm"] < 1 - level
     table["sentence"] = [_sentence(row) for row in table.itertuples()]
     return table
@@ -114,19 +116,6 @@ def expected(alphas: Mapping[str, float], found: Mapping[str, Mapping[str, Curve
         nearest = min(means, key=lambda mean: abs(mean - alpha))
         rows.append((stage, float(curve.alphas[best]), nearest, float(low), float(high)))
     return pd.DataFrame(rows, columns=["stage", "common_alpha", "expected", "expected_low", "expected_high"])
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """p-values corrected for their number (Holm 1979, Scand. J. Statist. 6:65).
-
-    >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p, kind="stable")
-    corrected = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
-    result = np.empty(len(p))
-    result[order] = corrected
-    return result
 
 
 def _score(alpha: float, curve: Curve, floor: float) -> np.ndarray:

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "predictive": ["AutoregressiveModel", "MeanModel", "PredictiveModel", "SwitchingModel"],
         "null_comparison": ["compare_group", "compare_with_nulls", "rejection_rates"],
         "ranking": ["rank_models"],
+        "similarity": ["pattern_similarity"],
         "uncertainty": ["ModelIntervals", "model_intervals"],
         "var": ["fit_var", "select_order"],
         "var_model": ["VARFit"],

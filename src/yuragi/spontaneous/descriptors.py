@@ -12,6 +12,7 @@ from jaxtyping import Float
 from yuragi.errors import InputError
 from yuragi.spontaneous.coactivation import CoactivationPatterns, coactivation_patterns
 from yuragi.spontaneous.connectivity import sliding_window_variance
+from yuragi.spontaneous.frame_clusters import unit_length
 from yuragi.spontaneous.moments import kurtosis, multivariate_kurtosis
 from yuragi.spontaneous.recordings import checked_recording
 
@@ -63,12 +64,14 @@ class Descriptors:
         """The statistics of a recording; the generator starts k-means.
 
         recording
-            activity (time, unit), at least two windows long
+            activity (time, unit), at least a window and a step long, so that there are two windows
         """
         recording = checked_recording(recording)
         frames, units = recording.shape
         if frames < self.window + self.step:
-            raise InputError(f"recording: {frames} frames are shorter than two windows of {self.window} frames; lower window, or leave it out")
+            raise InputError(
+                f"recording: {frames} frames are shorter than two windows of {self.window} frames, {self.step} apart; lower window, or leave it out"
+            )
         centred = recording.values - recording.values.mean(axis=0)
         scores = centred / centred.std(axis=0)
         windows = sliding_window_variance(recording, self.window, self.step, fisher=True).values
@@ -76,7 +79,8 @@ class Descriptors:
         components = min(COMPONENTS, units, frames - 2)
         return {
             "kurtosis": float(kurtosis(recording).mean()),
-            "multivariate_kurtosis": multivariate_kurtosis(recording, components) / (components * (components + 2)),
+            # All units where they are that few: a singular covariance is then told by the unit's name.
+            "multivariate_kurtosis": multivariate_kurtosis(recording, components if components < units else None) / (components * (components + 2)),
             "irreversibility": _irreversibility(scores),
             "window_variance": float(windows[~np.eye(units, dtype=bool)].mean()),
             "pattern_separation": _separation(scores, patterns),
@@ -98,8 +102,7 @@ def _irreversibility(scores: Float[np.ndarray, "time unit"]) -> float:
 
 def _separation(scores: Float[np.ndarray, "time unit"], found: CoactivationPatterns) -> float:
     """1 - (squared distance to the nearest centre) / (squared distance to the mean of all), in the space of k-means: centred frames of length 1."""
-    frames = scores - scores.mean(axis=1, keepdims=True)
-    frames /= np.linalg.norm(frames, axis=1, keepdims=True)
+    frames = unit_length(scores)
     within = ((frames - found.centres.values[found.labels.values]) ** 2).sum()
     return float(1 - within / ((frames - frames.mean(axis=0)) ** 2).sum())
 

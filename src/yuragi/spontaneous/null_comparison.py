@@ -13,6 +13,7 @@ from jaxtyping import Float
 from yuragi.errors import InputError
 from yuragi.multiple_tests import holm
 from yuragi.progress import track
+from yuragi.randomness import derive_seed
 from yuragi.spontaneous.nulls.base import NullModel, PreparedNull
 
 KEPT = 0.5
@@ -43,7 +44,8 @@ def compare_with_nulls(
     the fit follows, T** tells, which does so with T*: the share a (1 where all is followed, 0 where nothing is, between them in part). The last part
     of f² is the variance of what is expected, which m surrogates tell only so well. A statistic with a above 1/2 is *kept* by the null model: what
     is left to deviate is too little to be known, f is 1, and the test of it is conservative. Tails count the recording itself:
-    P = (1 + how many) / (1 + m).
+    P = (1 + how many) / (1 + m). Near the border of stationarity some surrogates cannot be fitted and have no T**: then cov, var and mean(T**) are
+    over the others, and a (mean(T*) of the others - mean(T*)) is added to what is expected, so that leaving them out does not shift it.
 
     recording
         activity (time, unit)
@@ -56,7 +58,7 @@ def compare_with_nulls(
     level
         α of `outside`
     generator
-        draws the surrogates, and whatever ``describe`` draws
+        draws the surrogates, and whatever ``describe`` draws; a null model's surrogates depend on its name, not on the other null models
 
     Returns a row a null model and statistic: `null`, `statistic`, `measured`, `expected`, `low`, `high` (the central 95 % of f (T* - mean T*), around
     what is expected), `z`, `absorbed` (a), `kept`, `p`, `p_family` (corrected for all statistics of this null model: how often the
@@ -76,16 +78,15 @@ def compare_with_nulls(
     """
     if surrogates < 19:
         raise InputError(f"surrogates = {surrogates}: 19 at least are needed for a two-sided test at 0.1; 199 are customary")
-    measured = describe(recording, generator)
+    measured = _finite(describe(recording, generator))
+    root = int(generator.integers(2**63))
     tables = []
     for name, null in nulls.items():
-        first, second = _surrogates(recording, null, measured, describe, track(range(surrogates), f"surrogates, {name}"), generator)
-        lost = int(np.isnan(second).any(axis=1).sum())
-        if lost > surrogates / 2:
-            raise InputError(
-                f"null model '{name}': {lost} of {surrogates} surrogates cannot be fitted in their turn, it is at the edge of "
-                "being stationary; remove slow drifts from the recording, or leave this null model out"
-            )
+        own = np.random.default_rng(derive_seed(root, name))
+        try:
+            first, second = _surrogates(recording, null, measured, describe, track(range(surrogates), f"surrogates, {name}"), own)
+        except InputError as error:
+            raise InputError(f"null model '{name}': {error}") from error
         tables.append(_table(name, measured, first, second, level))
     return pd.concat(tables, ignore_index=True)
 
@@ -98,16 +99,30 @@ def _surrogates(
     first, second = [], []
     for _ in numbers:
         surrogate = prepared.draw(generator)
-        found = describe(surrogate, generator)
+        found = _finite(describe(surrogate, generator))
         first.append([found[name] for name in names])
         try:
             again = null.prepare(surrogate)
         except InputError:
             second.append([np.nan] * len(first[-1]))
         else:
-            found = describe(again.draw(generator), generator)
+            found = _finite(describe(again.draw(generator), generator))
             second.append([found[name] for name in names])
+    lost = int(np.isnan(second).any(axis=1).sum())
+    if lost > len(first) / 2:
+        raise InputError(
+            f"{lost} of {len(first)} surrogates cannot be fitted in their turn, it is at the edge of being stationary; "
+            "remove slow drifts from the recording, or leave this null model out"
+        )
     return np.array(first), np.array(second)
+
+
+def _finite(found: Mapping[str, float]) -> Mapping[str, float]:
+    """The statistics themselves; one that is no number would be larger than nothing and smaller than nothing, and so pass for a finding."""
+    for name, value in found.items():
+        if not np.isfinite(value):
+            raise InputError(f"statistic '{name}' is {value}; describe a recording by finite numbers, or leave this one out")
+    return found
 
 
 def _table(
@@ -119,13 +134,17 @@ def _table(
 ) -> pd.DataFrame:
     values = np.array(list(measured.values()))
     centre, spread = first.mean(axis=0), first.std(axis=0, ddof=1)
+    # A statistic that surrogates cannot change differs by rounding only; where it differs by more it deviates beyond any surrogate.
+    rounding = 1e-9 * np.maximum(np.abs(centre), np.abs(values)) + 1e-300
+    still = spread <= rounding
+    exact = still & (np.abs(values - centre) <= 1e3 * rounding)
+    spread = np.maximum(spread, rounding)
     fitted = np.isfinite(second).all(axis=1)
-    expected = 2 * centre - second[fitted].mean(axis=0)
-    # A statistic that surrogates cannot change differs by rounding only.
-    exact = spread <= 1e-9 * np.maximum(np.abs(centre), np.abs(values)) + 1e-300
-    variance = np.where(exact, 1.0, spread**2)
-    covariance = ((first[fitted] - first[fitted].mean(axis=0)) * (second[fitted] - second[fitted].mean(axis=0))).sum(axis=0) / (fitted.sum() - 1)
-    absorbed = np.where(exact, 1.0, np.clip(covariance / variance, 0.0, 1.0))
+    once, twice = first[fitted], second[fitted]
+    shared = ((once - once.mean(axis=0)) * (twice - twice.mean(axis=0))).sum(axis=0) / (len(once) - 1)
+    followed = np.clip(shared / np.maximum(once.var(axis=0, ddof=1), rounding**2), 0.0, 1.0)
+    absorbed = np.where(exact, 1.0, np.where(still, 0.0, followed))
+    expected = 2 * centre - twice.mean(axis=0) + absorbed * (once.mean(axis=0) - centre)
     kept = absorbed > KEPT
     left = np.sqrt(1 - absorbed + (5 - 3 * absorbed) / len(first))
     factor = np.where(kept, 1.0, left)
@@ -135,7 +154,10 @@ def _table(
     z, z_drawn = np.where(exact, 0.0, deviation / scale), np.where(exact, 0.0, left * (first - centre) / scale)
     below = (1 + (drawn <= deviation).sum(axis=0)) / (1 + len(first))
     above = (1 + (drawn >= deviation).sum(axis=0)) / (1 + len(first))
+    p = np.where(exact, 1.0, np.minimum(1.0, 2 * np.minimum(below, above)))
     corrected = largest_of_family(np.abs(z), np.abs(z_drawn))
+    # For its own test a kept statistic must not stand back, or it would be outside for what its single test calls nothing.
+    corrected = np.where(kept, np.maximum(corrected, p), corrected)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0) + expected
     return pd.DataFrame(
         {
@@ -148,7 +170,7 @@ def _table(
             "z": z,
             "absorbed": absorbed,
             "kept": kept,
-            "p": np.where(exact, 1.0, np.minimum(1.0, 2 * np.minimum(below, above))),
+            "p": p,
             "p_family": corrected,
             "outside": corrected <= level,
         }
@@ -229,20 +251,28 @@ def rejection_rates(
     describe, surrogates
         as in `compare_with_nulls`
     simulations
-        recordings drawn
+        recordings drawn; those that the null model cannot be fitted to are left out, and an `InputError` tells if these are more than half
     level
         of each test
 
-    Returns a row a statistic, and one called "any" for some statistic after the correction for all of them: `rejected`, `simulations`, `rate`, `low`
-    and `high` (Wilson's 95 % interval), and `kept` (the share of simulations in which the null model keeps the statistic, so that its test is
-    conservative).
+    Returns a row a statistic, and one called "any" for some statistic after the correction for all of them: `rejected`, `simulations` (those that
+    could be tested), `rate`, `low` and `high` (Wilson's 95 % interval), and `kept` (the share of simulations in which the null model keeps the
+    statistic, so that its test is conservative).
     """
-    tables = []
+    tables: list[pd.DataFrame] = []
+    refused = None
     for _ in track(range(simulations), "recordings of a known process"):
         recording = source.draw(generator)
-        measured = describe(recording, generator)
-        first, second = _surrogates(recording, null, measured, describe, range(surrogates), generator)
-        tables.append(_table("null", measured, first, second, level).set_index("statistic"))
+        measured = _finite(describe(recording, generator))
+        try:
+            first, second = _surrogates(recording, null, measured, describe, range(surrogates), generator)
+        except InputError as error:
+            refused = error
+        else:
+            tables.append(_table("null", measured, first, second, level).set_index("statistic"))
+    if refused is not None and len(tables) < simulations / 2:
+        raise InputError(f"{simulations - len(tables)} of {simulations} simulated recordings cannot be tested, the last one: {refused}") from refused
+    simulations = len(tables)
     rejected = {name: sum(bool(table["p"][name] <= level) for table in tables) for name in tables[0].index}
     rejected["any"] = sum(bool(table["outside"].any()) for table in tables)
     rows = []

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from yuragi.spontaneous.lagged import cholesky
 from yuragi.spontaneous.markov import GaussianStates, choose_states, gaussian_log_density, numbers_of_states
 from yuragi.spontaneous.selection import chosen_estimate
 from yuragi.spontaneous.structures import Estimate
@@ -46,6 +47,7 @@ class MeanModel:
     def fit(self, stretches: Sequence[np.ndarray], names: Sequence[str], generator: np.random.Generator) -> FittedMean:
         whole = np.concatenate(stretches)
         covariance = np.atleast_2d(np.cov(whole.T))
+        cholesky(covariance.copy(), names, 0)
         return FittedMean(whole.mean(axis=0), covariance)
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from yuragi import autoregression
 from yuragi.errors import InputError
 from yuragi.progress import track
-from yuragi.spontaneous.lagged import fit_lags
+from yuragi.spontaneous.structures import estimate
 from yuragi.spontaneous.var_model import VARFit
 
 
@@ -30,7 +30,7 @@ def model_intervals(fit: VARFit, *, bootstraps: int = 100, level: float = 0.95, 
     fitting has: a fit to few frames spreads the eigenvalues of the companion matrix. On these scales λ stays above 0 and ρ below 1.
 
     fit
-        a stationary autoregression of T frames; simulations have as many, and the same order is fitted to them in the same space
+        a stationary autoregression of T frames; simulations have as many and are fitted in the same space with the same order, structure and penalty
     bootstraps
         B, at least 20
     level
@@ -38,7 +38,8 @@ def model_intervals(fit: VARFit, *, bootstraps: int = 100, level: float = 0.95, 
     generator
         draws the simulations
 
-    An `InputError` tells a fit that is not stationary, and a fit with fewer frames than its order asks for.
+    An `InputError` tells a fit that is not stationary or so near it that no simulation is fitted as stationary, and a fit with fewer frames than
+    its order asks for.
 
     Source: Davison & Hinkley 1997, Bootstrap Methods and their Application, §5.2.
 
@@ -59,11 +60,15 @@ def model_intervals(fit: VARFit, *, bootstraps: int = 100, level: float = 0.95, 
     draws = []
     for _ in track(range(bootstraps), "intervals of the autoregression"):
         simulated = fit.scores(fit.simulate(fit.n_frames, generator)).values
-        again = fit_lags(simulated, fit.order, names)
-        noise = again.residual[-1] / (again.frames - fit.order * len(names) - 1)
+        again = estimate([simulated], fit.order, fit.structure, names, "bic" if fit.penalty is None else fit.penalty)
         # A simulation near the border may be fitted as unstable: it tells that the radius reaches 1, and nothing of the eigenvalues.
         stable = autoregression.spectral_radius(again.coefficients) < 1
-        draws.append(_transformed(again.coefficients, noise) if stable else np.append(np.full(len(names), np.nan), -np.inf))
+        draws.append(_transformed(again.coefficients, again.noise_covariance) if stable else np.append(np.full(len(names), np.nan), -np.inf))
+    if np.isnan(draws).any(axis=1).all():
+        raise InputError(
+            f"fit: none of {bootstraps} simulations is fitted as stationary, the spectral radius is {fit.spectral_radius:.4f}; "
+            "remove slow drifts from the recording, fit fewer components, or ask for no intervals (bootstraps: 0 in a configuration)"
+        )
     low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0, method="inverted_cdf")
     with np.errstate(over="ignore"):
         ends = np.stack([2 * own - high, 2 * own - low])
