@@ -158,6 +158,8 @@ def _within(spectrum: xr.DataArray | np.ndarray, ranks: tuple[int, int]) -> tupl
     if isinstance(spectrum, xr.DataArray) and "last_rank" in spectrum.coords:
         inside = (spectrum["first_rank"].values >= first) & (spectrum["last_rank"].values <= last)
         weights = spectrum["inverse_rank"].values.astype(np.float64)
+        if last > (end := int(spectrum["last_rank"].values.max())):
+            raise InputError(f"ranks: ({first}, {last}) goes beyond the spectrum of {end} ranks; end the range within it")
         if inside.sum() < MINIMUM_RANKS:
             raise InputError(
                 f"ranks: ({first}, {last}) holds {inside.sum()} whole bins of {len(values)}, and a fit needs {MINIMUM_RANKS}; "

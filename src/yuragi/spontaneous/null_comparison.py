@@ -34,16 +34,17 @@ def compare_with_nulls(
 ) -> pd.DataFrame:
     """A recording's statistics against those of surrogates, with what fitting the null model does to them taken into account.
 
-        expected = 2 mean(T*) - mean(T**),    a = cov(T*, T**) / var(T*),    f² = 1 - a + (5 - 3 a) / m,    z = (T - expected) / (f sd(T*)),
+        expected = 2 mean(T*) - mean(T**),    a = cov(T*, T**) / var(T*),    f² = v + (5 - 3 a) / m,    z = (T - expected) / (f sd(T*)),
         p = min(1, 2 min(P(f (T* - mean T*) ≤ T - expected), P(f (T* - mean T*) ≥ T - expected)))
 
     with T of the recording, T* of surrogates of it, and T** of one surrogate of each of these. Surrogates of a fitted null model mislead twice. Their
     statistics may lie off even where the model is true (a fit to few frames, say, has more spread-out eigenvalues than the process); what fitting
     does to the recording's model it does once more to the surrogate's, so mean(T**) - mean(T*) is that bias and is taken out. And surrogates
     spread around the fit, which has followed the recording: a statistic that the fit can follow deviates less than surrogates do. How much of it
-    the fit follows, T** tells, which does so with T*: the share a (1 where all is followed, 0 where nothing is, between them in part). The last part
-    of f² is the variance of what is expected, which m surrogates tell only so well. A statistic with a above 1/2 is *kept* by the null model: what
-    is left to deviate is too little to be known, f is 1, and the test of it is conservative. Tails count the recording itself:
+    the fit follows, T** tells, which does so with T*: the share a (1 where all is followed, 0 where nothing is, between them in part). What is
+    left is v = 1 - a, or var(T** - T*) / var(T*) - 1 where that is larger, at most 1: a fit that does not use all it could adds an error of its
+    own. The last part of f² is the variance of what is expected, which m surrogates tell only so well. A statistic with a above 1/2 is *kept* by
+    the null model: what is left to deviate is too little to be known, f is 1, and the test of it is conservative. Tails count the recording itself:
     P = (1 + how many) / (1 + m). Near the border of stationarity some surrogates cannot be fitted and have no T**: then cov, var and mean(T**) are
     over the others, and a (mean(T*) of the others - mean(T*)) is added to what is expected, so that leaving them out does not shift it.
 
@@ -146,7 +147,10 @@ def _table(
     absorbed = np.where(exact, 1.0, np.where(still, 0.0, followed))
     expected = 2 * centre - twice.mean(axis=0) + absorbed * (once.mean(axis=0) - centre)
     kept = absorbed > KEPT
-    left = np.sqrt(1 - absorbed + (5 - 3 * absorbed) / len(first))
+    # A fit that wastes what it could know follows with an error of its own, and T** then lies further from T* than a says.
+    apart = (twice - once).var(axis=0, ddof=1) / np.maximum(once.var(axis=0, ddof=1), rounding**2) - 1
+    deviates = np.clip(np.maximum(1 - absorbed, apart), 0.0, 1.0)
+    left = np.sqrt(deviates + (5 - 3 * absorbed) / len(first))
     factor = np.where(kept, 1.0, left)
     deviation, drawn = values - expected, factor * (first - centre)
     scale = np.where(exact, 1.0, factor * spread)
