@@ -63,7 +63,7 @@ def test_the_rule() -> None:
     tie = verdict([made({"pca": close}, half=0.05), made({"cvpca": [0.064] * 20}, half=0.1)])
     assert tie["estimator"] == "cvpca"
     neither = verdict([made({"cvpca": far, "pca": close}, half=0.05)])
-    assert neither["sentence"] == start + "but no intervals; its own hold the truth in 0 of 20."
+    assert neither["sentence"] == start + "but none of the intervals: its own hold the truth in 0 of 20."
     without = verdict([made({"cvpca": far, "pca": close}, half=None)])
     assert pd.isna(without["interval_holds"])
     assert without["sentence"] == start.removesuffix(", ") + "."

@@ -10,12 +10,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from yuragi.attacks.base import Attack
-from yuragi.config.model import Config, Data, Experiment
+from yuragi.config.model import Config, Data, Experiment, NullComparison, NullValidation, StageHierarchy
 from yuragi.datasets.base import Dataset
 from yuragi.figures.base import Figure
 from yuragi.jobs.attack import Evaluation
 from yuragi.jobs.calibrate import Calibration
 from yuragi.jobs.ingest import Quality
+from yuragi.jobs.prediction import Prediction
 from yuragi.jobs.spectra import Estimation as SpectrumEstimation
 from yuragi.jobs.spontaneous import Estimation as AutoregressionEstimation
 from yuragi.jobs.target import Description as TargetDescription
@@ -24,6 +25,7 @@ from yuragi.models.base import Architecture
 from yuragi.noise.base import Noise
 from yuragi.plugins import Plugin, discover
 from yuragi.regularizers.base import Penalty
+from yuragi.spontaneous.nulls.base import NullModel
 from yuragi.training.settings import TrainingSettings
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -33,6 +35,10 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "spectra": SpectrumEstimation,
     "spontaneous": AutoregressionEstimation,
     "calibration": Calibration,
+    "hierarchies.<name>": StageHierarchy,
+    "null_comparison": NullComparison,
+    "null_comparison.prediction": Prediction,
+    "null_comparison.validation": NullValidation,
     "target": TargetDescription,
     "arms.<name>": Arm,
     "evaluation": Evaluation,
@@ -43,6 +49,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
 ROOMS: dict[str, tuple[str, type[Plugin]]] = {
     "recordings.<name>, experiments.<name>.images": ("yuragi.datasets", Dataset),
     "experiments.<name>.network": ("yuragi.models", Architecture),
+    "null_comparison.nulls.<name>": ("yuragi.spontaneous.nulls", NullModel),
     "arms.<name>.penalty": ("yuragi.regularizers", Penalty),
     "arms.<name>.noise": ("yuragi.noise", Noise),
     "attacks.<name>": ("yuragi.attacks", Attack),
@@ -58,6 +65,9 @@ This page is generated from the code (`make manual`); a test keeps the two in st
 | `demo.yaml` | the default: data that come inside packages and simulated ones with known truth |
 | `tiny.yaml` | the whole path in a minute, to try out a cluster or an installation |
 | `recordings.yaml` | the same path on real public recordings |
+| `estimators.yaml` | which estimator of the exponent to trust when, on planted exponents |
+| `spontaneous.yaml` | resting activity of 16 people beside null models of it, and the power of that comparison |
+| `reference_*.yaml` | the brain targets that come with yuragi (`make references`) |
 | `paper.yaml` | whole image sets and larger networks, for a GPU or a cluster |
 
 Choose one with `snakemake --cores 2 --configfile config/recordings.yaml` or `make run CONFIG=config/recordings.yaml`. An unknown key or

@@ -47,14 +47,15 @@ class Nulls(Figure):
         single, groups = table[table["scope"] == "recording"], table[table["scope"] == "group"]
         nulls, statistics = (list(dict.fromkeys(single[column])) for column in ("null", "statistic"))
         # The first panel carries the names of the statistics.
-        drawing = style.canvas(len(nulls), 1, (2.3, 0.9 + 0.3 * len(statistics)), legend=0.7)
+        drawing = style.canvas(len(nulls) + 1, 1, (2.0, 0.9 + 0.3 * len(statistics)), legend=0.9)
         panels = drawing.subplots(1, len(nulls), squeeze=False, sharey=True)[0]
         for panel, null in zip(panels, nulls, strict=True):
             _draw_null(panel, single[single["null"] == null], groups[groups["null"] == null], statistics)
             panel.set_title(null.replace("_", " "))
         panels[0].set(yticks=range(len(statistics)), yticklabels=[name.replace("_", " ") for name in statistics], ylim=(len(statistics) - 0.4, -0.6))
-        drawing.supxlabel("deviation from the null model (standard deviations of its surrogates)", fontsize=9)
-        style.legend_below(drawing, panels, columns=4)
+        for panel in panels:
+            panel.set_xlabel("deviation (s.d. of surrogates)")
+        style.legend_below(drawing, panels, columns=2)
         return drawing
 
 

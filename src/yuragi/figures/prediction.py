@@ -19,6 +19,10 @@ PREDICTED = ("model", "fold", "r_squared_mean", "log_density", "variables", "ord
 RANKED = ("model", "recordings", "best_in", "log_density", "r_squared", "behind", "low", "high", "p", "p_holm")
 
 
+LEAST = 5
+"""Recordings from which a mean over them is drawn: of fewer, single lines say more."""
+
+
 class Prediction(Figure):
     """Models of spontaneous activity by how well they predict frames that were held out, in every recording."""
 
@@ -76,7 +80,7 @@ def _draw_models(panel: Any, values: Any, models: list[str]) -> None:
         panel.plot(places, row, "-o", color=style.BLUE, alpha=0.35, linewidth=0.8, markersize=2.5, label="recording" if number == 0 else None)
     count = len(values)
     mean = values.mean(axis=0)
-    if count > 1:
+    if count >= LEAST:
         from scipy.stats import t
 
         reach = t.ppf(0.975, count - 1) * values.std(axis=0, ddof=1) / np.sqrt(count)

@@ -135,12 +135,12 @@ def _sentence(row: object) -> str:
     low, high = row.difference_low, row.difference_high
     interval = f" ({low:+.2f} to {high:+.2f})" if math.isfinite(low) else ""
     verdict = (
-        f"survives: no single exponent explains it (p = {_p(row.p_holm)}, corrected)"
+        f"survives: no single exponent explains it (p {_p(row.p_holm)}, corrected)"
         if row.survives
-        else f"does not survive: one true exponent of {row.common_alpha:.2f} explains it (p = {_p(row.p_holm)}, corrected)"
+        else f"does not survive: one true exponent of {row.common_alpha:.2f} explains it (p {_p(row.p_holm)}, corrected)"
     )
     return f"{row.first} - {row.second}: the difference of {row.difference:+.2f}{interval} {verdict}."
 
 
 def _p(value: float) -> str:
-    return f"{value:.2g}" if value >= 0.001 else "below 0.001"
+    return f"= {value:.2g}" if value >= 0.001 else "< 0.001"

@@ -130,7 +130,7 @@ def _verdict(chosen: pd.Series, holds: object, good: pd.DataFrame) -> str:
     if holds:
         return f"{error}, and its intervals, which hold the truth in {_count(chosen)}"
     if good.empty:
-        return f"{error}, but no intervals; its own hold the truth in {_count(chosen)}"
+        return f"{error}, but none of the intervals: its own hold the truth in {_count(chosen)}"
     other = good.iloc[0]
     instead = f"those of {_name(other)} do in {_count(other)}, error {other['rmse']:.2f}"
     return f"{error}, but not its intervals, which hold the truth in {_count(chosen)} ({instead})"
