@@ -20,10 +20,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "results" / "reference" / "peers.csv"
+PAGE = ROOT / "docs" / "scaling.md"
+START, END = "<!-- peers: begin -->", "<!-- peers: end -->"
 sys.path.insert(0, str(ROOT))
 
 
@@ -148,10 +153,50 @@ def main(wanted: str = "") -> int:
         print(json.dumps(rows[-1]), flush=True)
     if not wanted:
         write_table(pd.DataFrame(rows), TABLE)
+        _write_page(markdown(pd.DataFrame(rows)))
+    for found in rows:
+        if not found["held"]:
+            print(f"asked and not reached: {found['what']}, beside {found['peer']}", file=sys.stderr)
     different = [found["what"] for found in rows if found["difference"] is not None and found["difference"] > found["tolerance"]]
     if different:
         print(f"results differ from the peer's: {'; '.join(different)}", file=sys.stderr)
     return int(bool(different))
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A row a comparison: seconds of both sides, how many times faster, what is asked, and how far the results differ."""
+    lines = ["| what | beside | ours, s | theirs, s | times faster | asked | difference | extra memory, MiB |", "|---|---|---|---|---|---|---|---|"]
+
+    def cell(value: float | None, form: str) -> str:
+        return "-" if value is None or pd.isna(value) else format(value, form)
+
+    for found in table.to_dict("records"):
+        asked = cell(found["asked_times_faster"], ".2g")
+        if not pd.isna(found["asked_seconds"]):
+            asked = f"under {found['asked_seconds']:g} s"
+        cells = (
+            found["what"],
+            found["peer"],
+            cell(found["ours_seconds"], ".3g"),
+            cell(found["peer_seconds"], ".3g"),
+            cell(found["times_faster"], ".2f"),
+            asked,
+            cell(found["difference"], ".0e"),
+            cell(found["memory_mib"], ".0f") if not pd.isna(found["asked_memory_mib"]) else "-",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _write_page(text: str) -> None:
+    from yuragi.files import written_whole
+
+    head, found, rest = PAGE.read_text().partition(START)
+    _, closed, tail = rest.partition(END)
+    if not (found and closed):
+        sys.exit(f"{PAGE}: the markers '{START}' and '{END}' are missing; put them where the table belongs")
+    with written_whole(PAGE) as temporary:
+        temporary.write_text(f"{head}{START}\n{text}\n{END}{tail}")
 
 
 def _measure_apart(name: str, peer: str) -> dict[str, Any]:
