@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from statsmodels.stats.multitest import multipletests
 
 from yuragi.errors import InputError
 from yuragi.robustness.statistics import paired_differences, summarise
