@@ -165,6 +165,8 @@ def main(wanted: str = "") -> int:
 
 def markdown(table: pd.DataFrame) -> str:
     """A row a comparison: seconds of both sides, how many times faster, what is asked, and how far the results differ."""
+    import pandas as pd
+
     lines = ["| what | beside | ours, s | theirs, s | times faster | asked | difference | extra memory, MiB |", "|---|---|---|---|---|---|---|---|"]
 
     def cell(value: float | None, form: str) -> str:
