@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "results" / "reference" / "peers.csv"
-PAGE = ROOT / "docs" / "scaling.md"
 START, END = "<!-- peers: begin -->", "<!-- peers: end -->"
 sys.path.insert(0, str(ROOT))
 
@@ -143,6 +142,7 @@ def main(wanted: str = "") -> int:
     """Measure, print, and write the table when everything was measured; 1 where the results of two sides differ."""
     import pandas as pd
 
+    from benchmarks.scaling import write_between
     from yuragi.files import write_table
 
     rows = []
@@ -153,7 +153,7 @@ def main(wanted: str = "") -> int:
         print(json.dumps(rows[-1]), flush=True)
     if not wanted:
         write_table(pd.DataFrame(rows), TABLE)
-        _write_page(markdown(pd.DataFrame(rows)))
+        write_between(START, END, markdown(pd.DataFrame(rows)))
     for found in rows:
         if not found["held"]:
             print(f"asked and not reached: {found['what']}, beside {found['peer']}", file=sys.stderr)
@@ -188,17 +188,6 @@ def markdown(table: pd.DataFrame) -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _write_page(text: str) -> None:
-    from yuragi.files import written_whole
-
-    head, found, rest = PAGE.read_text().partition(START)
-    _, closed, tail = rest.partition(END)
-    if not (found and closed):
-        sys.exit(f"{PAGE}: the markers '{START}' and '{END}' are missing; put them where the table belongs")
-    with written_whole(PAGE) as temporary:
-        temporary.write_text(f"{head}{START}\n{text}\n{END}{tail}")
 
 
 def _measure_apart(name: str, peer: str) -> dict[str, Any]:

@@ -140,7 +140,9 @@ def main() -> None:
     table = pd.DataFrame(rows)
     write_table(table, TABLE)
     text = markdown(table)
-    _write_page(f"{machine()}{f', while other work ran (load {load:.1f}): read the times as upper bounds' if load > BUSY else ''}.\n\n{text}")
+    write_between(
+        START, END, f"{machine()}{f', while other work ran (load {load:.1f}): read the times as upper bounds' if load > BUSY else ''}.\n\n{text}"
+    )
     print(text)
 
 
@@ -220,13 +222,14 @@ def _peak_mb() -> float:
     return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kilobytes elsewhere
 
 
-def _write_page(text: str) -> None:
-    head, found, rest = PAGE.read_text().partition(START)
-    _, closed, tail = rest.partition(END)
+def write_between(start: str, end: str, text: str) -> None:
+    """Put a text between two markers of the page."""
+    head, found, rest = PAGE.read_text().partition(start)
+    _, closed, tail = rest.partition(end)
     if not (found and closed):
-        sys.exit(f"{PAGE}: the markers '{START}' and '{END}' are missing; put them where the table belongs")
+        sys.exit(f"{PAGE}: the markers '{start}' and '{end}' are missing; put them where the table belongs")
     with written_whole(PAGE) as temporary:
-        temporary.write_text(f"{head}{START}\n{text}\n{END}{tail}")
+        temporary.write_text(f"{head}{start}\n{text}\n{end}{tail}")
 
 
 def _responses(units: int, stimuli: int) -> np.ndarray:

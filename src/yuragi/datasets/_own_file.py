@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
+from yuragi.datasets.formats import parsing
 from yuragi.errors import InputError
 
 
@@ -18,16 +18,9 @@ def existing(path: str | Path) -> Path:
     return found
 
 
-@contextlib.contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
-    """Whatever goes wrong inside the block means that ``path`` is not ``what``, and is told so in one line."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # parsers of foreign formats raise whatever their input leads them to
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: cannot be read as {what} ({reason}); check that it is one and that it is whole") from error
+def reading(path: Path, what: str) -> contextlib.AbstractContextManager[None]:
+    """As `yuragi.datasets.formats.parsing`, for a file that nobody can fetch again."""
+    return parsing(path, what, "check that it is one and that it is whole")
 
 
 def some(names: list[str], most: int = 12) -> str:

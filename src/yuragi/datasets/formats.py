@@ -21,15 +21,15 @@ Location = str | os.PathLike[str]
 
 
 @contextlib.contextmanager
-def parsing(path: Location, what: str) -> Iterator[None]:
-    """Whatever goes wrong inside the block means that ``path`` is not ``what``, and is told so in one line."""
+def parsing(path: Location, what: str, remedy: str = "it may be truncated: delete it and fetch it again") -> Iterator[None]:
+    """Whatever goes wrong inside the block means that ``path`` is not ``what``, and is told so in one line that ends with the remedy."""
     try:
         yield
     except InputError:
         raise
     except Exception as error:  # parsers of foreign formats raise whatever their input leads them to
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: cannot be read as {what} ({reason}); it may be truncated: delete it and fetch it again") from error
+        raise InputError(f"{path}: cannot be read as {what} ({reason}); {remedy}") from error
 
 
 def missing_variable(path: Location, name: str, there: list[str]) -> InputError:

@@ -27,17 +27,10 @@ def run(recording: InputPath, prediction: OutputPath, *, spec: Spec) -> None:
 
     from yuragi.files import read_netcdf, write_table
     from yuragi.randomness import derive_seed
-    from yuragi.spontaneous.prediction import predict_held_out
-    from yuragi.spontaneous.predictive import AutoregressiveModel, MeanModel, SwitchingModel
+    from yuragi.spontaneous.prediction import predict_held_out, usual_models
 
     data = read_netcdf(recording, "recording")["recording"]
-    models = {
-        "mean": MeanModel(),
-        "own_past": AutoregressiveModel(max_order=spec.max_order, structure="diagonal"),
-        "autoregression": AutoregressiveModel(max_order=spec.max_order),
-        "sparse_autoregression": AutoregressiveModel(max_order=spec.max_order, structure="sparse"),
-        "hidden_states": SwitchingModel(max_states=spec.max_states),
-    }
+    models = usual_models(spec.max_order, spec.max_states)
     generator = np.random.default_rng(derive_seed(spec.seed, "prediction"))
     # As many frames as the longest memory serve as past alone.
     context = max(10, spec.max_order)

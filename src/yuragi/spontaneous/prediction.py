@@ -18,16 +18,26 @@ from yuragi.spontaneous.predictive import AutoregressiveModel, MeanModel, Predic
 from yuragi.spontaneous.recordings import checked_recording, sampling_interval_of
 from yuragi.spontaneous.reduction import leading_components
 
-MODELS: Mapping[str, PredictiveModel] = {
-    "mean": MeanModel(),
-    "own_past": AutoregressiveModel(structure="diagonal"),
-    "autoregression": AutoregressiveModel(),
-    "sparse_autoregression": AutoregressiveModel(structure="sparse"),
-    "hidden_states": SwitchingModel(),
-}
 MEASURES = ("r_squared_mean", "r_squared_median", "log_density")
 # Components that "auto" keeps carry an autoregression of this order.
 CARRIED_ORDER = 5
+
+
+def usual_models(max_order: int = 5, max_states: int = 6) -> dict[str, PredictiveModel]:
+    """The models that are compared where nothing else is said, by name.
+
+    max_order
+        largest order of the autoregressions, which BIC chooses
+    max_states
+        most states of the hidden Markov model, which BIC chooses
+    """
+    return {
+        "mean": MeanModel(),
+        "own_past": AutoregressiveModel(max_order=max_order, structure="diagonal"),
+        "autoregression": AutoregressiveModel(max_order=max_order),
+        "sparse_autoregression": AutoregressiveModel(max_order=max_order, structure="sparse"),
+        "hidden_states": SwitchingModel(max_states=max_states),
+    }
 
 
 def predict_held_out(
@@ -81,7 +91,7 @@ def predict_held_out(
     >>> table.groupby("model")["r_squared_mean"].mean().round(1).to_dict()
     {'mean': 0.0, 'own_past': 0.8}
     """
-    models = MODELS if models is None else models
+    models = usual_models() if models is None else models
     if not models:
         raise InputError("models is empty; name at least one, or leave it out for the usual ones")
     recording = checked_recording(recording)
