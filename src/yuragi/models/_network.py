@@ -136,13 +136,15 @@ class Network(nn.Module):
             return values.expand(draws, -1, -1)
         return values.reshape(self.steps, draws, len(images), self.n_classes).mean(0)
 
-    def activities(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Activity of the named layers without noise, each (image, unit) flattened; nothing runs beyond the last of them.
+    def activities(self, images: Tensor, layers: Iterable[str], *, flat: bool = True) -> dict[str, Tensor]:
+        """Activity of the named layers without noise; nothing runs beyond the last of them.
 
         images
             pixels in [0, 1], (image, channel, height, width)
         layers
             names of layers; ``"input"`` is the pixels
+        flat
+            True: (image, unit). False: as the layer returns it, (image, channel, height, width) for a convolutional one
 
         Errors: `InputError` for a layer that does not exist, with those that do.
         """
@@ -150,15 +152,15 @@ class Network(nn.Module):
         wanted = list(layers)
         for name in wanted:
             self._check_layer(name)
-        found = {INPUT: images.flatten(1)} if INPUT in wanted else {}
+        found = {INPUT: images} if INPUT in wanted else {}
         values = (images - self.mean) / self.std
         for name, layer in self.layers.items():
             if len(found) == len(set(wanted)):
                 break
             values = layer(values)
             if name in wanted:
-                found[name] = values.flatten(1)
-        return {name: found[name] for name in wanted}
+                found[name] = values
+        return {name: found[name].flatten(1) if flat else found[name] for name in wanted}
 
     def width(self, layer: str) -> int:
         """Units of a layer, flattened per image; ``"input"`` counts pixels and channels.

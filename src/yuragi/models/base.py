@@ -6,8 +6,11 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from pydantic import Field, model_validator
+
 from yuragi.errors import InputError
-from yuragi.plugins import Plugin
+from yuragi.models.front_ends.base import FRONT_END, FrontEnd
+from yuragi.plugins import Plugin, any_of
 from yuragi.randomness import derive_seed
 
 if TYPE_CHECKING:
@@ -28,6 +31,20 @@ class NoiseSpecification(Protocol):
 
 class Architecture(Plugin):
     """A network's layout, free of weights."""
+
+    front_end: any_of("yuragi.models.front_ends", FrontEnd) | None = Field(
+        None, description="what stands before the first layer, as the layer `front_end`; null: nothing"
+    )
+    whitened: str | None = Field(
+        None, description="the layer whose activity is whitened before the next one, as the layer `<name>_whitened`; null: none"
+    )
+
+    @model_validator(mode="after")
+    def _whitens_what_exists(self) -> Architecture:
+        inner = self.own_names()[:-1]
+        if self.whitened is not None and self.whitened not in inner:
+            raise ValueError(f"whitened = '{self.whitened}': no layer before the last has this name; choose one of {', '.join(inner)}")
+        return self
 
     def build(
         self,
@@ -57,8 +74,6 @@ class Architecture(Plugin):
 
         Errors: `InputError` for images too small, noise at a layer that does not exist or twice at the same one.
         """
-        import torch
-
         from yuragi.models.network import Network
 
         layers = self.layers(image_shape, n_classes, generator)
@@ -72,18 +87,51 @@ class Architecture(Plugin):
             name = specification.layer
             if name in modules:
                 raise InputError(f"noise: layer '{name}' is given twice; give each layer one noise")
-            own = torch.Generator().manual_seed(derive_seed(generator.initial_seed(), "noise", name))
+            own = torch_generator(derive_seed(generator.initial_seed(), "noise", name))
             modules[name] = specification.build(network.width(name), target, own)
         return Network(layers, n_classes, normalisation, modules, image_shape=image_shape)
 
-    @abstractmethod
     def names(self) -> tuple[str, ...]:
         """The names of the layers in order, known without building a network: the configuration is checked with them."""
+        own = [inserted for name in self.own_names() for inserted in ((name, f"{name}_whitened") if name == self.whitened else (name,))]
+        return (FRONT_END, *own) if self.front_end is not None else tuple(own)
 
     def widths(self) -> dict[str, int]:
         """The units of those layers whose width no image decides, known without building a network: the configuration is checked with them."""
+        own = self.own_widths()
+        return own | ({f"{self.whitened}_whitened": own[self.whitened]} if self.whitened in own else {})
+
+    def layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
+        """Freshly initialised modules by name, in order, what is inserted included; the last one returns logits."""
+        found: dict[str, torch.nn.Module] = {}
+        if self.front_end is not None:
+            # A generator of its own, so that networks with and without a front end start from the same weights where their shapes agree.
+            own = torch_generator(derive_seed(generator.initial_seed(), FRONT_END))
+            found[FRONT_END] = self.front_end.build(image_shape, own)
+            image_shape = self.front_end.output_shape(image_shape)
+        for name, module in self.own_layers(image_shape, n_classes, generator).items():
+            found[name] = module
+            if name == self.whitened:
+                from yuragi.models.whitening import Whitening
+
+                found[f"{name}_whitened"] = Whitening()
+        return found
+
+    @abstractmethod
+    def own_names(self) -> tuple[str, ...]:
+        """The names of the architecture's own layers in order."""
+
+    def own_widths(self) -> dict[str, int]:
+        """The units of those of them whose width no image decides."""
         return {}
 
     @abstractmethod
-    def layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
-        """Freshly initialised modules by name, in order; the last one returns logits."""
+    def own_layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
+        """The freshly initialised modules of `own_names`, in order; the last one returns logits."""
+
+
+def torch_generator(seed: int) -> torch.Generator:
+    """A generator on the processor."""
+    import torch
+
+    return torch.Generator().manual_seed(seed)

@@ -40,13 +40,13 @@ class CNN(Architecture):
             raise ValueError(f"{kernel} is even, and only an odd kernel keeps the image centred; give {kernel - 1} or {kernel + 1}")
         return kernel
 
-    def names(self) -> tuple[str, ...]:
+    def own_names(self) -> tuple[str, ...]:
         return ("conv1", "conv2", "hidden1", "output")
 
-    def widths(self) -> dict[str, int]:
+    def own_widths(self) -> dict[str, int]:
         return {"hidden1": self.hidden}
 
-    def layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
+    def own_layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
         """``conv1``, ``conv2``, ``hidden1``, each with its nonlinearity, then ``output``."""
         from torch import nn
 

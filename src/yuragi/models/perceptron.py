@@ -32,13 +32,13 @@ class Perceptron(Architecture):
     )
     activation: Literal["tanh", "relu"] = Field("tanh", description="φ, the nonlinearity of the hidden layers.")
 
-    def names(self) -> tuple[str, ...]:
+    def own_names(self) -> tuple[str, ...]:
         return (*(f"hidden{number}" for number in range(1, len(self.hidden) + 1)), "output")
 
-    def widths(self) -> dict[str, int]:
+    def own_widths(self) -> dict[str, int]:
         return {f"hidden{number}": width for number, width in enumerate(self.hidden, start=1)}
 
-    def layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
+    def own_layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
         """``hidden1`` … with their nonlinearity, then ``output``."""
         from torch import nn
 

@@ -5,7 +5,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "base": ["Penalty"],
+        "base": ["Asked", "Batch", "Penalty"],
+        "exponents": ["ExponentPenalty"],
         "covariance": ["layer_covariances"],
         "spectral": ["SpectralPenalty"],
     },

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import lazy_loader as lazy
 from pydantic import Field, model_validator
 
 from yuragi.errors import InputError
-from yuragi.regularizers.base import Penalty
+from yuragi.regularizers.base import Asked, Batch, State
+from yuragi.regularizers.exponents import ExponentPenalty
 from yuragi.regularizers.covariance import layer_covariances
 
 if TYPE_CHECKING:
@@ -19,21 +18,7 @@ if TYPE_CHECKING:
 torch = lazy.load("torch")
 
 
-@dataclass(frozen=True)
-class LayerSpectrum:
-    """What the penalty knows of a layer during one epoch.
-
-    eigenvectors
-        the leading eigenvectors of the covariance of the layer's activity over the training set, (unit, rank)
-    alpha
-        the exponent asked of the layer
-    """
-
-    eigenvectors: torch.Tensor
-    alpha: float
-
-
-class SpectralPenalty(Penalty):
+class SpectralPenalty(ExponentPenalty):
     """A penalty on the distance of hidden layers' covariance spectra from a power law, as published by Nassar and colleagues.
 
     With the weight β, layers l of N_l units and the anchor rank τ, the loss gains
@@ -68,10 +53,6 @@ class SpectralPenalty(Penalty):
     >>> penalty = SpectralPenalty(layers={"hidden1": 1.0}, weight=2.0)
     >>> penalty.needs_target
     False
-    >>> activity = torch.randn(200, 30, generator=torch.Generator().manual_seed(0))
-    >>> state = {"hidden1": LayerSpectrum(eigenvectors=torch.eye(30), alpha=1.0)}
-    >>> bool(penalty.loss({"hidden1": activity}, state) > 0)  # white activity is flatter than 1/n
-    True
     """
 
     kind: Literal["spectral"] = "spectral"
@@ -89,14 +70,22 @@ class SpectralPenalty(Penalty):
             raise ValueError(f"last_rank = {self.last_rank}: must exceed the anchor rank {self.anchor}")
         return self
 
-    def penalised_ranks(self) -> tuple[int, int | None]:
-        return self.anchor, self.last_rank
+    def asks(self) -> dict[str, Asked]:
+        return {layer: Asked(alpha, (self.anchor, self.last_rank)) for layer, alpha in self.layers.items()}
 
-    def prepare(self, network: torch.nn.Module, images: torch.Tensor, target: BrainTarget | None, *, chunk: int = 2048) -> dict[str, LayerSpectrum]:
-        """The eigenvectors of each layer's covariance over the training images; see `Penalty.prepare`."""
-        alphas = {layer: self.alpha(layer, target) for layer in self.layers}
+    def prepare(
+        self,
+        network: torch.nn.Module,
+        images: torch.Tensor,
+        target: BrainTarget | None,
+        previous: State,
+        generator: torch.Generator,
+        *,
+        chunk: int = 2048,
+    ) -> State:
+        """The eigenvectors of each layer's covariance over the training images, and the exponents; see `Penalty.prepare`."""
         parameter = next(network.parameters())
-        state = {}
+        state: State = {}
         for layer, covariance in layer_covariances(network, images, self.layers, chunk=chunk).items():
             width = len(covariance)
             if width <= self.anchor:
@@ -110,19 +99,19 @@ class SpectralPenalty(Penalty):
                     f"layers.{layer}: its activity has collapsed, there is no variance left at the anchor rank {self.anchor}; "
                     "lower the penalty's 'weight' or the learning_rate, or ask for an exponent nearer to what the layer has"
                 )
-            eigenvectors = eigenvectors.flip(1)[:, : self.last_rank]
-            state[layer] = LayerSpectrum(eigenvectors.to(parameter).contiguous(), alphas[layer])
+            state[f"{layer}/eigenvectors"] = eigenvectors.flip(1)[:, : self.last_rank].to(parameter).contiguous()
+            state[f"{layer}/alpha"] = torch.tensor(self.alpha(layer, target), dtype=torch.float64)
         return state
 
-    def loss(self, activities: Mapping[str, torch.Tensor], state: Any) -> torch.Tensor:
+    def loss(self, batch: Batch, state: State) -> torch.Tensor:
         """The weighted penalty of a mini-batch; see `Penalty.loss`."""
         parts = []
         for layer in self.layers:
-            activity = activities[layer]
+            activity = batch.activities[layer].flatten(1)
             if len(activity) < 2:
                 raise InputError("batch: the variance over a mini-batch needs at least 2 images, found 1; give a larger 'batch'")
-            variances = projected_variances(activity, state[layer].eigenvectors)
-            parts.append(power_law_distance(variances, state[layer].alpha, self.anchor) / activity.shape[1])
+            variances = projected_variances(activity, state[f"{layer}/eigenvectors"])
+            parts.append(power_law_distance(variances, float(state[f"{layer}/alpha"]), self.anchor) / activity.shape[1])
         return self.weight * torch.stack(parts).sum()
 
 

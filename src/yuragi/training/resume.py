@@ -13,7 +13,7 @@ import torch
 
 from yuragi.errors import InputError
 from yuragi.files import canonical_json
-from yuragi.regularizers.base import Penalty
+from yuragi.regularizers.base import Penalty, State
 from yuragi.training.settings import TrainingSettings
 from yuragi.training.store import read_tensors, tensors_digest, write_tensors
 
@@ -63,7 +63,7 @@ def fingerprint(
         "settings": settings.canonical(),
         "seed": seed,
         "penalty": penalty.model_dump(mode="json") if penalty else None,
-        "alphas": {layer: penalty.alpha(layer, target) for layer in penalty.layers} if penalty else None,
+        "target": _target_digest(penalty, target),
         "network": str(network),
         "parameters": tensors_digest(network.state_dict()),
         "data": tensors_digest(data),
@@ -73,8 +73,19 @@ def fingerprint(
     return hashlib.sha256(canonical_json(specification).encode()).hexdigest()
 
 
-def save_progress(path: Path, digest: str, history: list[dict[str, int | float]], network: torch.nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    """Write the network, the optimiser's state and the history; every epoch seeds its own generators, so none is kept.
+def _target_digest(penalty: Penalty | None, target: BrainTarget | None) -> str | None:
+    """A digest of the brain target where the penalty reads it; what the noise took from it is among the network's parameters."""
+    if penalty is None or not penalty.needs_target or target is None:
+        return None
+    variables = target.to_dataset().variables
+    content = {str(name): [variable.dims, repr(variable.values.tolist())] for name, variable in variables.items()}
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def save_progress(
+    path: Path, digest: str, history: list[dict[str, int | float]], network: torch.nn.Module, optimiser: torch.optim.Optimizer, penalty: State
+) -> None:
+    """Write the network, the states of optimiser and penalty, and the history; every epoch seeds its own generators, so none is kept.
 
     digest
         the `fingerprint`
@@ -84,21 +95,24 @@ def save_progress(path: Path, digest: str, history: list[dict[str, int | float]]
     tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{number}/{name}": value for name, value in state.items() if value is not None}
+    tensors |= {f"penalty/{name}": value for name, value in penalty.items()}
     write_tensors(tensors, {"fingerprint": digest, "history": history}, path)
 
 
-def load_progress(path: Path, digest: str, network: torch.nn.Module, optimiser: torch.optim.Optimizer) -> list[dict[str, int | float]]:
-    """Take up the checkpoint at ``path`` if it is whole and of this very training, and return its history; else an empty one."""
+def load_progress(
+    path: Path, digest: str, network: torch.nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[list[dict[str, int | float]], State]:
+    """Take up the checkpoint at ``path`` if it is whole and of this very training; its history and the penalty's state, else empty ones."""
     if not path.exists():
-        return []
+        return [], {}
     try:
         tensors, record = read_tensors(path)
     except InputError as error:
         _log(f"checkpoint ignored, training starts anew: {error}")
-        return []
+        return [], {}
     if record.get("fingerprint") != digest:
         _log(f"checkpoint ignored, training starts anew: {path} is of another specification, network or data")
-        return []
+        return [], {}
     network.load_state_dict({name.removeprefix("network/"): value for name, value in tensors.items() if name.startswith("network/")})
     states: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
@@ -107,7 +121,7 @@ def load_progress(path: Path, digest: str, network: torch.nn.Module, optimiser: 
             states.setdefault(int(number), {})[entry] = value
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
     _log(f"resumed after epoch {len(record['history'])} from {path}")
-    return record["history"]
+    return record["history"], {name.removeprefix("penalty/"): value for name, value in tensors.items() if name.startswith("penalty/")}
 
 
 def _log(line: str) -> None:

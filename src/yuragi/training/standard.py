@@ -16,7 +16,7 @@ from yuragi.attacks.passes import check_images
 from yuragi.errors import InputError
 from yuragi.progress import track
 from yuragi.randomness import derive_seed
-from yuragi.regularizers.base import Penalty
+from yuragi.regularizers.base import Batch, Penalty, State
 from yuragi.training.accuracy import accuracy
 from yuragi.training.devices import deterministic, resolve_device, seeded_generator
 from yuragi.training.labels import randomised_labels
@@ -104,10 +104,10 @@ def train(
         network.eval()
         if network.stochastic:
             network.calibrate(data.images, batch=chunk)
-        history = load_progress(path, digest, network, optimiser) if path is not None else []
+        history, state = load_progress(path, digest, network, optimiser) if path is not None else ([], {})
         saved = time.monotonic()
         for epoch in track(range(len(history) + 1, settings.epochs + 1), description):
-            row = _one_epoch(network, data, settings, optimiser, penalty, target, seed, epoch, chunk)
+            row, state = _one_epoch(network, data, settings, optimiser, penalty, target, state, seed, epoch, chunk)
             if network.stochastic:
                 network.calibrate(data.images, batch=chunk)
             if held_out is not None:
@@ -115,10 +115,9 @@ def train(
                 row["held_out_accuracy"] = accuracy(network, held_out.images, held_out.labels, generator, chunk=chunk)
             history.append(row)
             if path is not None and (epoch == settings.epochs or time.monotonic() - saved >= CHECKPOINT_SECONDS):
-                save_progress(path, digest, history, network, optimiser)
+                save_progress(path, digest, history, network, optimiser, state)
                 saved = time.monotonic()
-    columns = ["epoch", "loss", "penalty", "train_accuracy"] + ["held_out_accuracy"] * (held_out is not None)
-    return pd.DataFrame(history, columns=columns)
+    return pd.DataFrame(history)
 
 
 @dataclass(frozen=True)
@@ -159,26 +158,31 @@ def _one_epoch(
     optimiser: torch.optim.Optimizer,
     penalty: Penalty | None,
     target: BrainTarget | None,
+    state: State,
     seed: int,
     epoch: int,
     chunk: int,
-) -> dict[str, int | float]:
-    """Take the optimiser's steps of one epoch and return its row of the history."""
+) -> tuple[dict[str, int | float], State]:
+    """Take the optimiser's steps of one epoch; its row of the history, and what the penalty has learned."""
     count, device = len(data.images), data.images.device
     noise = seeded_generator(derive_seed(seed, "noise", epoch), device)
+    drawn = seeded_generator(derive_seed(seed, "penalty", epoch), device)
     # On the processor, so that every device meets the images in the same order.
     order = torch.randperm(count, generator=seeded_generator(derive_seed(seed, "order", epoch))).to(device)
-    state = penalty.prepare(network, data.images, target, chunk=chunk) if penalty is not None else None
     batches = order.tensor_split(ceil(count / settings.batch))
+    first = (epoch - 1) * len(batches)
     # Sums stay on the device until the epoch's end: reading one waits for all that was queued before it.
     losses, penalties, correct = (torch.zeros(len(batches), device=device) for _ in range(3))
     network.train()
     for step, batch in enumerate(batches):
+        if penalty is not None and (step == 0 or (penalty.refresh is not None and step % penalty.refresh == 0)):
+            state = penalty.prepare(network, data.images, target, state, drawn, chunk=chunk)
         images, labels = data.images[batch], data.labels[batch]
-        logits, activities = _forward(network, images, noise, penalty)
+        due = penalty is not None and penalty.due(first + step)
+        logits, activities = _forward(network, images, noise, penalty.reads() if penalty is not None and due else ())
         loss = torch.nn.functional.cross_entropy(logits, labels)
-        if penalty is not None:
-            added = penalty.loss(activities, state)
+        if penalty is not None and due:
+            added = penalty.every * penalty.loss(Batch(network, images, labels, logits, activities, drawn), state)
             penalties[step] = added.detach() * len(batch)
             loss = loss + added
         optimiser.zero_grad()
@@ -189,20 +193,21 @@ def _one_epoch(
     network.eval()
     _check_finite(network, losses, epoch, settings)
     sums = {"loss": losses, "penalty": penalties, "train_accuracy": correct}
-    return {"epoch": epoch} | {name: float(values.cpu().double().sum()) / count for name, values in sums.items()}
+    row = {"epoch": epoch} | {name: float(values.cpu().double().sum()) / count for name, values in sums.items()}
+    return row | (penalty.report(state) if penalty is not None else {}), state
 
 
 def _forward(
-    network: torch.nn.Module, images: torch.Tensor, noise: torch.Generator, penalty: Penalty | None
+    network: torch.nn.Module, images: torch.Tensor, noise: torch.Generator, layers: tuple[str, ...]
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """The logits, and the activity without noise of the layers that the penalty asks for."""
-    if penalty is None:
+    """The logits, and the activity without noise of the layers that a penalty reads, as they return it."""
+    if not layers:
         return network(images, noise), {}
     if network.stochastic:
-        return network(images, noise), network.activities(images, list(penalty.layers))
+        return network(images, noise), network.activities(images, layers, flat=False)
     # Without noise one pass gives both: the last layer's activity is the logits.
     last = network.layer_names[-1]
-    activities = network.activities(images, [*penalty.layers, last])
+    activities = network.activities(images, [*layers, last], flat=False)
     return activities[last], activities
 
 

@@ -1,0 +1,1 @@
+"""What may stand between the pixels and a network's first layer, one file each."""
