@@ -48,6 +48,7 @@ wildcard_constraints:
     experiment="[a-z][a-z0-9_]*",
     arm="[a-z][a-z0-9_]*",
     seed="[0-9]+",
+    choice="[a-z][a-z0-9_]*",
     figure="[a-z][a-z0-9_]*",
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import operator
 import os
 import pkgutil
 import resource
@@ -32,10 +33,15 @@ sys.path.insert(0, str(ROOT))
 
 
 class Sides(NamedTuple):
-    """Two ways to the same result; ``peer`` is None where it cannot run at this size."""
+    """Two ways to the same result; ``peer`` is None where it cannot run at this size.
+
+    ``bare`` is what both do beside what is compared, such as a training step: then the times are what either adds to it. Without a peer, what
+    ours adds is compared with ``bare`` itself.
+    """
 
     ours: Callable[[], Any]
     peer: Callable[[], Any] | None
+    bare: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,10 @@ class Comparison:
         most memory that ours may hold beyond its data, None: not measured
     seconds
         most seconds that ours may take, None: no bound
+    turns
+        turns of the peer that one of ours serves: its time is divided by them
     warm_up
-        the same two sides at a small size, run once before anything is measured: libraries load on first use
+        the same sides at a small size, run once before anything is measured: libraries load on first use
     """
 
     name: str
@@ -73,6 +81,7 @@ class Comparison:
     rounds: int = 5
     memory_mib: float | None = None
     seconds: float | None = None
+    turns: int = 1
     warm_up: Callable[[], Sides] | None = None
 
 
@@ -89,26 +98,24 @@ def measure(comparison: Comparison) -> dict[str, Any]:
         for side in comparison.warm_up():
             if side is not None:
                 side()
-    ours, peer = comparison.prepare()
-    before = _peak_mib()
-    start = time.process_time()
-    result = ours()
-    times = {"ours": [time.process_time() - start], "peer": []}
-    memory = _peak_mib() - before
-    found: dict[str, Any] = {"memory_mib": memory}
+    sides = {name: side for name, side in comparison.prepare()._asdict().items() if side is not None}
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    found: dict[str, Any] = {}
     for number in range(comparison.rounds):
-        if peer is not None:
-            start = time.process_time()
-            other = peer()
-            times["peer"].append(time.process_time() - start)
-            if number == 0 and comparison.difference is not None:
-                found["difference"] = float(comparison.difference(result, other))
-        if number + 1 < comparison.rounds:
-            start = time.process_time()
-            ours()
-            times["ours"].append(time.process_time() - start)
-    found["ours_seconds"] = statistics.median(times["ours"])
-    found["peer_seconds"] = statistics.median(times["peer"]) if times["peer"] else None
+        results = {}
+        for name, side in sides.items():
+            before, start = _peak_mib(), time.process_time()
+            results[name] = side()
+            times[name].append(time.process_time() - start)
+            if number == 0 and name == "ours":
+                found["memory_mib"] = _peak_mib() - before
+        if number == 0 and "peer" in results and comparison.difference is not None:
+            found["difference"] = float(comparison.difference(results["ours"], results["peer"]))
+    bare = times.get("bare", [0.0] * comparison.rounds)
+    # Within a round, for what else the machine does changes from round to round.
+    added = {name: statistics.median(map(operator.sub, times[name], bare)) for name in ("ours", "peer") if name in times}
+    found["ours_seconds"] = added["ours"] / comparison.turns
+    found["peer_seconds"] = added.get("peer", statistics.median(times["bare"]) if "bare" in times else None)
     return found
 
 

@@ -29,6 +29,7 @@ from yuragi.spontaneous.var import fit_var
 from yuragi.targets import BrainTarget
 
 ARMS = {"plain": 0.0, "spectral": 0.05, "white": 0.1, "spontaneous": 0.15, "both": 0.2, "blurred": 0.02}
+CONSTRAINED = ("spectral", "both")
 UNITS = 60
 RANKS = (5, 40)
 
@@ -145,6 +146,8 @@ def write_experiment(
         history = pd.DataFrame({"epoch": epochs, "loss": 2.3 / epochs + 0.5, "penalty": 0.5, "train_accuracy": 1 - 0.5 / epochs + 0.01 * seed})
         if held_out:
             history["held_out_accuracy"] = history["train_accuracy"] - 0.1
+        if arm in CONSTRAINED:
+            history["hidden1_alpha"], history["hidden1_weight"] = 1 + 1 / epochs, 10.0**epochs
         histories.append(folder / f"networks/{name}/{arm}-seed{seed}.history.csv")
         write_table(history, histories[-1])
     files = {
@@ -161,6 +164,9 @@ def write_experiment(
     return {
         "histories": histories,
         "activity": [write_activity(folder / f"activity/{name}.nc", networks)],
+        "memorisation": [write_memorisation(folder / f"memorisation/{name}/{arm}-seed{seed}.csv", arm, seed) for arm, seed in networks],
+        "properties": [write_properties(folder / f"properties/{name}.csv", networks)],
+        "choices": [write_choice(folder / f"choices/{name}.csv", seeds)],
         **{kind: [path] for kind, path in files.items()},
     }
 
@@ -189,6 +195,46 @@ def write_activity(path: Path, networks: list[tuple[str, int]]) -> Path:
     result = result.assign_coords(arm=("network", list(arms)), seed=("network", list(seeds)))
     result.attrs = {"held_out_images": 99}
     write_netcdf(result, path)
+    return path
+
+
+def memorised_after(arm: str, seed: int, fraction: float) -> np.ndarray:
+    """The planted share after each of ten epochs: a straight rise from 0, that ends the higher the more robust the arm is."""
+    return np.linspace(0, 1, 10) * (0.6 + ARMS[arm] + 0.1 * seed) / (2 - fraction)
+
+
+def write_memorisation(path: Path, arm: str, seed: int) -> Path:
+    """As `yuragi.jobs.memorise` does: half and all labels random, ten classes."""
+    curves = []
+    for fraction in (0.5, 1.0):
+        share = memorised_after(arm, seed, fraction)
+        curve = {"epoch": np.arange(1, 11), "train_accuracy": share, "random_label_accuracy": 0.1 + 0.9 * share, "memorised": share, "chance": 0.1}
+        curves.append(pd.DataFrame(curve).assign(random_labels=fraction, true_label_accuracy=0.8 if fraction < 1 else np.nan))
+    write_table(pd.concat(curves), path)
+    return path
+
+
+def write_properties(path: Path, networks: list[tuple[str, int]]) -> Path:
+    """As `yuragi.jobs.properties` does: the plain arm has 1 plus a tenth of the seed everywhere, the others twice that."""
+    rows = []
+    for arm, seed in networks:
+        value = (1 + 0.1 * seed) * (1 if arm == "plain" else 2)
+        rows += [(arm, seed, layer, "saturation", value) for layer in ("hidden1", "hidden2", "hidden3")]
+        rows += [(arm, seed, "hidden1", "weight_spectral", value), (arm, seed, None, "margin_median", value), (arm, seed, None, "gradient_l2", 0.0)]
+    write_table(pd.DataFrame(rows, columns=["arm", "seed", "layer", "property", "value"]), path)
+    return path
+
+
+def write_choice(path: Path, seeds: tuple[int, ...]) -> Path:
+    """As the choice of learning rate and epochs does: best is the second candidate after three epochs; the third diverges."""
+    accuracies = {0: (0.5, 0.6, 0.7, 0.8), 1: (0.7, 0.8, 0.9, 0.85), 2: (np.nan,)}
+    rows = [
+        (candidate, (1e-4, 1e-3, 1e-2)[candidate], seed, epoch, value + 0.01 * seed)
+        for candidate, values in accuracies.items()
+        for seed in seeds
+        for epoch, value in enumerate(values, start=1)
+    ]
+    write_table(pd.DataFrame(rows, columns=["candidate", "learning_rate", "seed", "epoch", "validation_accuracy"]), path)
     return path
 
 

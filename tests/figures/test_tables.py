@@ -12,7 +12,7 @@ from yuragi.errors import InputError
 from yuragi.figures.base import Results, figures
 from yuragi.files import read_netcdf, write_netcdf, write_table
 
-from .conftest import ARMS, RANKS, UNITS, only
+from .conftest import ARMS, CONSTRAINED, RANKS, UNITS, memorised_after, only
 
 Tables = dict[str, pd.DataFrame]
 
@@ -147,17 +147,24 @@ def test_the_target_is_a_line_of_its_own(tables: Tables):
     assert np.allclose(law["relative_variance"], (law["rank"] / 11.0) ** -law["alpha"])
 
 
-def test_the_fit_covers_the_penalised_ranks_and_shows_what_is_asked(results: Results, tmp_path: Path):
-    told = read_netcdf(results["activity"][0]).assign_attrs(first_rank=3, last_rank=20)
-    told = told.assign_coords(asked=("layer", ["v1", "1.25"]))
-    write_netcdf(told, tmp_path / "told.nc")
+def told(results: Results, path: Path) -> Path:
+    """Activity that tells what its penalties ask of each layer, as the job writes it."""
+    layers = {"first_rank": [3, 5], "last_rank": [20, 0], "units": ["both", "channel"], "asked": ["v1", "1.25"]}
+    data = read_netcdf(results["activity"][0]).assign_coords({name: ("layer", values) for name, values in layers.items()})
+    write_netcdf(data, path)
+    return path
+
+
+def test_the_fit_covers_each_layers_penalised_ranks_and_shows_what_is_asked(results: Results, tmp_path: Path):
     chosen = figures()["learned_spectra"]
-    table = chosen().table({"activity": [tmp_path / "told.nc"], "target": results["target"]})
-    assert (table["first_rank"] == 3).all()
-    assert (table["last_rank"] == 20).all()
+    table = chosen().table({"activity": [told(results, tmp_path / "told.nc")], "target": results["target"]})
+    ranks = table.groupby("layer")[["first_rank", "last_rank"]].agg(["min", "max"])
+    assert ranks.loc["hidden1"].tolist() == [3, 3, 20, 20]
+    assert ranks.loc["hidden2"].tolist() == [5, 5, UNITS // 2, UNITS // 2]  # the layer's last
     asked = table[table["source"] == "target"].groupby("layer")[["arm", "alpha"]].first()
     assert asked.loc["hidden1", "arm"] == "v1"
     assert asked.loc["hidden2", "alpha"] == 1.25
+    assert table.groupby("layer")["units"].first().tolist() == ["both", "channel"]
     chosen().draw(table)
 
 
@@ -242,6 +249,110 @@ def test_a_wrong_file_is_named(kind: str, wanted: str, content: str, message: st
     (tmp_path / "file.csv").write_text(content)
     with pytest.raises(InputError, match=rf"file\.csv: {message}"):
         figures()[kind]().table({wanted: [tmp_path / "file.csv"]})
+
+
+def test_memorisation_stands_beside_robustness(tables: Tables, results: Results):
+    table = tables["memorisation"]
+    assert list(table["experiment"].unique()) == ["digits_perceptron", "digits_cnn"]
+    assert list(dict.fromkeys(table["arm"])) == list(ARMS)
+    row = table.set_index(["experiment", "arm", "random_labels"]).loc[("digits_cnn", "white", 1.0)]
+    # Straight rises from 0 to the end: the mean is half of it.
+    ends = np.array([memorised_after("white", seed, 1.0)[-1] for seed in (0, 1, 2)])
+    assert row["memorised_final"] == pytest.approx(ends.mean())
+    assert row["memorised_area"] == pytest.approx(ends.mean() / 2)
+    reach = 4.302653 * (ends / 2).std(ddof=1) / np.sqrt(3)  # Student's t with two degrees of freedom
+    assert row["memorised_area_high"] == pytest.approx(ends.mean() / 2 + reach, abs=1e-6)
+    # Seed 0 ends at 0.7, half of which is reached where the rise passes 0.5 / 0.7 of ten epochs.
+    first = [int(np.argmax(memorised_after("white", seed, 1.0) >= 0.5)) + 1 for seed in (0, 1, 2)]
+    assert row["epochs_to_half"] == np.mean(first)
+    assert np.isnan(row["epochs_to_90"])
+    assert row["seeds_that_reach_90"] == 1
+    written = pd.read_csv(results["robustness"][1])
+    attacked = written[(written["arm"] == "white") & (written["attack"] == "worst") & (written["epsilon"] > 0)]
+    assert row["robust_accuracy"] == pytest.approx(attacked["accuracy"].mean())
+    assert row["robust_low"] == pytest.approx(attacked["low"].mean())
+    assert row["clean_accuracy"] == pytest.approx(attacked["clean_accuracy"].iloc[0])
+
+
+def test_arms_without_one_of_the_two_measurements_stay_in_the_table(results: Results):
+    chosen = figures()["memorisation"]
+    without = [path for path in results["memorisation"] if not path.name.startswith("both")]
+    table = chosen().table({**only(results, chosen), "memorisation": without})
+    lacking = table[table["arm"] == "both"]
+    assert lacking["memorised_area"].isna().all()
+    assert lacking["robust_accuracy"].notna().all()
+    chosen().draw(table)
+
+
+def test_a_fraction_that_was_not_trained_is_refused(tables: Tables):
+    with pytest.raises(InputError, match=r"fraction of random labels '0\.25' does not exist.*Known: 0\.5, 1"):
+        figures()["memorisation"](random_labels=0.25).draw(tables["memorisation"])
+
+
+def test_robustness_without_the_strongest_attack_is_refused(results: Results, tmp_path: Path):
+    written = pd.read_csv(results["robustness"][0])
+    write_table(written[written["attack"] != "worst"], tmp_path / "digits.csv")
+    with pytest.raises(InputError, match=r"digits\.csv: no row of the attack 'worst' with ε above 0"):
+        figures()["memorisation"]().table({**results, "robustness": [tmp_path / "digits.csv"]})
+
+
+def test_memorisation_curves_are_whole(tables: Tables):
+    table = tables["memorisation_curves"]
+    assert len(table) == 2 * len(ARMS) * 3 * 2 * 10
+    one = table[(table["experiment"] == "digits_cnn") & (table["arm"] == "both") & (table["seed"] == 2) & (table["random_labels"] == 0.5)]
+    assert np.allclose(one["memorised"], memorised_after("both", 2, 0.5))
+
+
+def test_a_curve_with_a_gap_is_refused(results: Results, tmp_path: Path):
+    path = tmp_path / "digits/plain-seed0.csv"
+    write_table(pd.read_csv(results["memorisation"][0]).query("epoch != 4"), path)
+    with pytest.raises(InputError, match="an epoch is missing or given twice; give the whole curve"):
+        figures()["memorisation"]().table({**results, "memorisation": [path]})
+
+
+def test_constraints_are_followed_where_a_penalty_reports(results: Results, tmp_path: Path):
+    histories = [path for path in results["histories"] if path.parent.name == "digits_perceptron"]
+    activity = told(results, tmp_path / "digits_perceptron.nc")
+    table = figures()["constraint"]().table({"histories": histories, "activity": [activity], "target": results["target"]})
+    assert set(table["arm"]) == set(CONSTRAINED)
+    assert np.allclose(table["alpha"], 1 + 1 / table["epoch"])
+    assert np.allclose(table["weight"], 10.0 ** table["epoch"])
+    assert np.allclose(table["asked_alpha"], 1.0)  # the exponent of v1
+    unknown = figures()["constraint"]().table({"histories": histories})
+    assert unknown["asked_alpha"].isna().all()
+
+
+def test_the_trade_off_is_every_networks(results: Results, tmp_path: Path):
+    activity = told(results, tmp_path / "digits_cnn.nc")
+    chosen = figures()["trade_off"]
+    table = chosen().table({**only(results, chosen), "activity": [activity]}).set_index(["layer", "arm", "seed"])
+    plain, other = table.loc[("hidden1", "plain", 1)], table.loc[("hidden2", "both", 2)]
+    assert (plain["alpha"], other["alpha"]) == (pytest.approx(2.0), pytest.approx(2.0))
+    assert plain["held_out_accuracy"] == pytest.approx(1 - 0.5 / 5 + 0.01 - 0.1)
+    assert (plain["asked"], plain["asked_alpha"]) == ("v1", pytest.approx(1.0))
+    assert other["asked_alpha"] == 1.25
+    assert len(table) == 2 * len(ARMS) * 3
+
+
+def test_properties_stand_relative_to_the_plain_arm(tables: Tables, results: Results):
+    table = tables["properties"]
+    margin = table[(table["property"] == "margin_median") & (table["arm"] == "both") & (table["experiment"] == "digits_cnn")]
+    assert margin["seed"].tolist() == [0, 1, 2]
+    assert np.allclose(margin["value"].astype(float), [2.0, 2.2, 2.4])
+    assert np.allclose(margin["mean"], 2.2)
+    assert np.allclose(margin["relative_to_plain"], 2.0)
+    assert np.allclose(margin["high"] - margin["mean"], 4.302653 * 0.2 / np.sqrt(3), atol=1e-5)
+    assert table[table["property"] == "gradient_l2"]["relative_to_plain"].isna().all()  # the plain arm's is 0
+    robust = table[(table["property"] == "robust_accuracy") & (table["experiment"] == "digits_cnn")].set_index("arm")
+    written = pd.read_csv(results["robustness"][1]).query("attack == 'worst' and epsilon > 0").groupby("arm")["accuracy"].mean()
+    assert np.allclose(robust["mean"], written[robust.index])
+
+
+def test_the_choice_is_marked(tables: Tables):
+    chosen = tables["choice"].query("chosen")
+    assert set(zip(chosen["learning_rate"], chosen["epoch"], strict=True)) == {(1e-3, 3)}
+    assert np.allclose(chosen["mean_validation_accuracy"], 0.91)
+    assert len(chosen) == 2 * 3
 
 
 def test_null_models_keep_recordings_and_their_group_apart(tables: Tables, results: Results):

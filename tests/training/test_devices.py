@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from yuragi.errors import InputError
-from yuragi.training.devices import deterministic, resolve_device, seeded_generator
+from yuragi.training.devices import deterministic, fastest, resolve_device, seeded_generator
 
 
 def test_auto_is_a_device_of_this_machine() -> None:
@@ -33,16 +33,26 @@ def test_a_gpu_too_many(monkeypatch) -> None:
         resolve_device("cuda:2")
 
 
-def test_settings_are_given_back_even_after_an_error() -> None:
+def _settings() -> tuple[object, ...]:
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.backends.cudnn.benchmark,
+        torch.backends.cudnn.allow_tf32,
+        torch.get_float32_matmul_precision(),
+    )
+
+
+@pytest.mark.parametrize(("context", "inside"), [(deterministic, (True, False, False, "highest")), (fastest, (False, True, True, "high"))])
+def test_settings_are_given_back_even_after_an_error(context, inside) -> None:
     def fail() -> None:
-        with deterministic():
-            assert torch.are_deterministic_algorithms_enabled()
+        with context():
+            assert _settings() == inside
             raise RuntimeError("stop")
 
-    before = torch.are_deterministic_algorithms_enabled()
+    before = _settings()
     with pytest.raises(RuntimeError, match="stop"):
         fail()
-    assert torch.are_deterministic_algorithms_enabled() == before
+    assert _settings() == before
 
 
 def test_a_seed_is_all_that_a_generator_knows() -> None:

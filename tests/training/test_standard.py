@@ -10,6 +10,7 @@ import torch
 from yuragi.errors import InputError
 from yuragi.models.perceptron import Perceptron
 from yuragi.noise.white import WhiteNoise
+from yuragi.regularizers.base import Batch, Penalty
 from yuragi.regularizers.spectral import SpectralPenalty
 from yuragi.spectra.power_law import fit_power_law
 from yuragi.targets import BrainTarget, Stage
@@ -30,6 +31,14 @@ def network(seed: int = 0, noise: WhiteNoise | None = None) -> torch.nn.Module:
 def same_parameters(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     mine, theirs = one.state_dict(), other.state_dict()
     return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def penalty_of(penalty: Penalty, reference: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, target: BrainTarget | None) -> torch.Tensor:
+    """The penalty of the whole data set as one mini-batch."""
+    generator = torch.Generator().manual_seed(0)
+    state = penalty.prepare(reference, images, target, {}, generator)
+    activities = reference.activities(images, penalty.reads(), flat=False)
+    return penalty.loss(Batch(reference, images, labels, reference(images, generator), activities, generator), state)
 
 
 def test_it_learns_and_reports(digits) -> None:
@@ -86,7 +95,7 @@ def test_the_penalty_is_in_the_loss_of_a_step(digits) -> None:
     target = BrainTarget({"v1": Stage(1.0)})
     settings = TrainingSettings(epochs=1, batch=600, optimiser="sgd", learning_rate=0.1)
     history = train(trained, images, labels, settings, seed=0, penalty=penalty, target=target)
-    added = penalty.loss(reference.activities(images, ["hidden1"]), penalty.prepare(reference, images, target))
+    added = penalty_of(penalty, reference, images, labels, target)
     loss = torch.nn.functional.cross_entropy(reference(images), labels) + added
     gradients = torch.autograd.grad(loss, list(reference.parameters()))
     assert history.penalty[0] == pytest.approx(added.item(), rel=1e-4)
@@ -152,7 +161,7 @@ def test_a_stochastic_network_is_penalised_without_its_noise(digits) -> None:
     history = train(noisy, digits.images, digits.labels, TrainingSettings(epochs=1, batch=600), seed=0, penalty=penalty)
     images = torch.from_numpy(digits.images)
     start = network()
-    expected = penalty.loss(start.activities(images, ["hidden1"]), penalty.prepare(start, images, None))
+    expected = penalty_of(penalty, start, images, torch.from_numpy(digits.labels), None)
     assert history.penalty[0] == pytest.approx(expected.item(), rel=1e-4)
 
 
@@ -182,16 +191,16 @@ def test_a_diverging_loss_stops_with_a_remedy(digits, tmp_path, monkeypatch) -> 
     class Exploding(SpectralPenalty):
         """Turns infinite in the third epoch."""
 
-        def prepare(self, network, images, target, *, chunk=2048):
+        def prepare(self, *arguments, **options):
             calls.append(1)
-            return super().prepare(network, images, target)
+            return super().prepare(*arguments, **options)
 
-        def loss(self, activities, state):
-            return super().loss(activities, state) * (float("inf") if len(calls) == 3 else 1.0)
+        def loss(self, batch, state):
+            return super().loss(batch, state) * (float("inf") if len(calls) == 3 else 1.0)
 
     calls: list[int] = []
     penalty = Exploding(layers={"hidden1": 1.0})
-    with pytest.raises(InputError, match=r"step 1 of epoch 3 with learning_rate = 0.001; lower it"):
+    with pytest.raises(InputError, match=r"step 1 of epoch 3 with learning_rate = 0.001; lower it.*checkpoint stays in"):
         train(diverging, digits.images, digits.labels, TrainingSettings(epochs=5, batch=200), seed=0, penalty=penalty, scratch=tmp_path)
     assert (tmp_path / "training" / "checkpoint.safetensors").exists()
 

@@ -1,10 +1,19 @@
 # The networks' side: training, attacks, and the tables of what they tell.
 
 
+def options(files, *names):
+    """Those of a rule's optional files that there are, as options of the command line."""
+    return " ".join(
+        f"--{name} {value}" for name, value in files.items() if name in names and value
+    )
+
+
+
 rule train:
     input:
         images=f"{plan.results}/images/{{experiment}}.nc",
         target=lambda wildcards: plan.target_file(wildcards.arm),
+        choice=lambda wildcards: plan.choice_file(wildcards.experiment),
     output:
         network=f"{plan.results}/networks/{{experiment}}/{{arm}}-seed{{seed}}.safetensors",
         history=f"{plan.results}/networks/{{experiment}}/{{arm}}-seed{{seed}}.history.csv",
@@ -19,13 +28,74 @@ rule train:
         code=lambda wildcards: plan.code(
             "train", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
         ),
-        target=lambda wildcards, input: (
-            f"--target {input.target}" if input.target else ""
+        files=lambda wildcards, input: options(input, "target", "choice"),
+        scratch=f"{plan.results}/.scratch",
+        # Beside the log, where a failed job leaves it.
+        live=f"{plan.results}/logs/train/{{experiment}}/{{arm}}-seed{{seed}}.csv",
+    shell:
+        "yuragi train {input.images} {output.network} {output.history} {params.files} --live {params.live}"
+        " --scratch {params.scratch} --spec {params.spec:q} 2>&1 | tee {log}"
+
+
+rule choose:
+    input:
+        lambda wildcards: f"{plan.results}/images/{plan.config.choices[wildcards.choice].experiment}.nc",
+    output:
+        f"{plan.results}/choices/{{choice}}.csv",
+    log:
+        f"{plan.results}/logs/choose/{{choice}}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/choose/{{choice}}.tsv"
+    params:
+        spec=lambda wildcards: plan.spec("choose", wildcards.choice),
+        code=lambda wildcards: plan.code("choose", wildcards.choice),
+    shell:
+        "yuragi choose {input} {output} --spec {params.spec:q} 2>&1 | tee {log}"
+
+
+rule memorise:
+    input:
+        images=f"{plan.results}/images/{{experiment}}.nc",
+        target=lambda wildcards: plan.target_file(wildcards.arm),
+        choice=lambda wildcards: plan.choice_file(wildcards.experiment),
+    output:
+        f"{plan.results}/memorisation/{{experiment}}/{{arm}}-seed{{seed}}.csv",
+    log:
+        f"{plan.results}/logs/memorise/{{experiment}}/{{arm}}-seed{{seed}}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/memorise/{{experiment}}/{{arm}}-seed{{seed}}.tsv"
+    params:
+        spec=lambda wildcards: plan.spec(
+            "memorise", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
         ),
+        code=lambda wildcards: plan.code(
+            "memorise", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
+        ),
+        files=lambda wildcards, input: options(input, "target", "choice"),
         scratch=f"{plan.results}/.scratch",
     shell:
-        "yuragi train {input.images} {output.network} {output.history} {params.target}"
+        "yuragi memorise {input.images} {output} {params.files}"
         " --scratch {params.scratch} --spec {params.spec:q} 2>&1 | tee {log}"
+
+
+rule properties:
+    input:
+        images=f"{plan.results}/images/{{experiment}}.nc",
+        networks=lambda wildcards: expand(
+            f"{plan.results}/networks/{{network}}.safetensors",
+            network=plan.networks(wildcards.experiment),
+        ),
+    output:
+        f"{plan.results}/properties/{{experiment}}.csv",
+    log:
+        f"{plan.results}/logs/properties/{{experiment}}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/properties/{{experiment}}.tsv"
+    params:
+        spec=lambda wildcards: plan.spec("properties", wildcards.experiment),
+        code=lambda wildcards: plan.code("properties", wildcards.experiment),
+    shell:
+        "yuragi properties {input.images} {output} {input.networks} --spec {params.spec:q} 2>&1 | tee {log}"
 
 
 rule attack:

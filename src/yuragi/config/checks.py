@@ -27,6 +27,8 @@ def check(config: Config) -> None:
     for name, experiment in config.experiments.items():
         _check_experiment(config, name, experiment)
     _check_arms(config)
+    for name, choice in config.choices.items():
+        _known(f"choices.{name}.experiment", choice.experiment, config.experiments)
     _check_null_comparison(config)
     _check_hierarchies(config)
     for name in config.responses():
@@ -54,8 +56,8 @@ def _check_target(config: Config) -> None:
     target = config.target
     if target is None:
         return
-    if target.file is None and target.reference is None and not target.stages and target.spontaneous is None:
-        raise ValueError("target: it names no stages, no spontaneous activity, no file and no reference; give one of them, or null")
+    if not any((target.file, target.reference, target.stages, target.spontaneous, target.similarity)):
+        raise ValueError("target: it names no stages, no spontaneous activity, no similarity, no file and no reference; give one of them, or null")
     for name in target.stages.values():
         if name in config.responses() and target.estimator not in config.spectra_of(name).estimators:
             raise ValueError(f"target.estimator = '{target.estimator}': spectra.estimators does not name it for recordings.{name}; add it there")
@@ -63,6 +65,8 @@ def _check_target(config: Config) -> None:
         _known(f"target.stages.{stage}", name, config.responses())
         if stage == "spontaneous":
             raise ValueError("target.stages.spontaneous: this is the name of the spontaneous model; rename the stage")
+    if target.similarity is not None:
+        _known("target.similarity", target.similarity, config.responses())
     if target.spontaneous is not None:
         _known("target.spontaneous", target.spontaneous, config.spontaneous_recordings())
     if isinstance(target.variance_ratio, str):
@@ -75,8 +79,10 @@ class Offer(NamedTuple):
     stages: Iterable[str]
     spontaneous: bool
     variance_ratio: bool
+    similarity: bool
     add_spontaneous: str
     add_variance_ratio: str
+    add_similarity: str
 
 
 def _offered(target: TargetDescription) -> Offer:
@@ -85,8 +91,10 @@ def _offered(target: TargetDescription) -> Offer:
             target.stages,
             target.spontaneous is not None,
             target.variance_ratio is not None,
+            target.similarity is not None,
             "target.spontaneous; name a recording of spontaneous activity there",
             "target.variance_ratio; give a number or the name of responses there",
+            "target.similarity; name responses that are read with their images there",
         )
     from yuragi.targets import BrainTarget, reference_names, reference_target
 
@@ -109,8 +117,10 @@ def _held(held: BrainTarget, where: str) -> Offer:
         held.stages,
         held.spontaneous is not None,
         held.variance_ratio is not None,
+        held.similarity is not None,
         f"a spontaneous model, and {where} holds none; add it there",
         f"variance_ratio, and {where} holds none; add it there, or give a number here",
+        f"similarities of stimuli, and {where} holds none; add them there",
     )
 
 
@@ -127,9 +137,11 @@ def _check_arms(config: Config) -> None:
 
 def _check_offer(key: str, arm: Arm, offer: Offer) -> None:
     if arm.penalty is not None:
-        for layer, stage in arm.penalty.layers.items():
-            if isinstance(stage, str):
-                _known(f"{key}.penalty.layers.{layer}", stage, offer.stages)
+        for layer, asked in arm.penalty.asks().items():
+            if isinstance(asked.alpha, str):
+                _known(f"{key}.penalty.layers.{layer}", asked.alpha, offer.stages)
+        if arm.penalty.needs_target and not arm.penalty.asks() and not offer.similarity:
+            raise ValueError(f"{key}.penalty: it needs {offer.add_similarity}")
     if arm.noise is not None and arm.noise.needs_target:
         if arm.noise.kind != "white" and not offer.spontaneous:
             raise ValueError(f"{key}.noise: it needs {offer.add_spontaneous}")
@@ -145,6 +157,14 @@ def _check_experiment(config: Config, name: str, experiment: Experiment) -> None
         raise ValueError(f"{key}.arms: the arm 'plain' is missing; every other arm is compared with it")
     for arm in config.arms_of(name):
         _check_layers(f"arms.{arm}", config.arms[arm], f"{key}.network", experiment)
+    if experiment.choice is not None:
+        _known(f"{key}.choice", experiment.choice, config.choices)
+        rates = len(set(config.choices[experiment.choice].learning_rates))
+        if experiment.place > rates:
+            raise ValueError(f"{key}.place = {experiment.place}: choices.{experiment.choice} compares {rates} learning rates; lower it, or add rates")
+    for arm in (experiment.memorisation.arms or ()) if experiment.memorisation else ():
+        _known(f"{key}.memorisation.arms", arm, config.arms_of(name))
+    _check_units(config, name)
     if not config.attacks:
         raise ValueError("attacks: none is given, but there are experiments; add one, for instance pgd: {kind: pgd}")
     there = experiment.images.sizes()
@@ -153,27 +173,46 @@ def _check_experiment(config: Config, name: str, experiment: Experiment) -> None
             raise ValueError(f"{key}.{setting} = {value}: {key}.images has {there[part]} images in its part '{part}'; lower it to at most that")
 
 
+def _check_units(config: Config, name: str) -> None:
+    """Arms that ask for the spectrum of one layer ask for that of the same units, or their exponents could not be compared."""
+    found: dict[str, tuple[str, str]] = {}
+    for arm in config.arms_of(name):
+        penalty = config.arms[arm].penalty
+        for layer, asked in penalty.asks().items() if penalty else ():
+            if layer in config.experiments[name].network.widths():
+                continue  # a dense layer, whose units are what they are
+            first, units = found.setdefault(layer, (arm, asked.units))
+            if units != asked.units:
+                raise ValueError(
+                    f"arms.{arm}.penalty.units = '{asked.units}': arms.{first} asks for layer {layer} by '{units}' in experiments.{name}; "
+                    "give both the same, or train them in different experiments"
+                )
+
+
 def _check_layers(key: str, arm: Arm, where: str, experiment: Experiment) -> None:
-    names = experiment.network.names()
-    used = {f"{key}.penalty.layers": layer for layer in arm.penalty.layers} if arm.penalty else {}
-    if arm.noise:
-        used[f"{key}.noise.layer"] = arm.noise.layer
-        names = ("input", *names)
-    for place, layer in used.items():
+    try:
+        network = arm.architecture(experiment.network)
+    except ValueError:
+        inner = ", ".join(experiment.network.own_names()[:-1])
+        raise ValueError(f"{key}.whitened = '{arm.whitened}': {where} has no such layer before its last; it has {inner}") from None
+    names = network.names()
+    used = [(f"{key}.penalty.layers", layer) for layer in arm.penalty.reads()] if arm.penalty else []
+    for place, layer in used:
         if layer not in names:
             raise ValueError(f"{place} = '{layer}': {where} has no such layer; it has {', '.join(names)}")
-    if arm.penalty is None:
-        return
-    widths = experiment.network.widths()
-    anchor, last = arm.penalty.penalised_ranks()
-    for layer in arm.penalty.layers:
-        width = widths.get(layer)
-        if width is not None and anchor >= width:
+    if arm.noise and arm.noise.layer not in ("input", *names):
+        raise ValueError(f"{key}.noise.layer = '{arm.noise.layer}': {where} has no such layer; it has {', '.join(('input', *names))}")
+    widths = network.widths()
+    for layer, asked in arm.penalty.asks().items() if arm.penalty else ():
+        width, (first, last) = widths.get(layer), asked.ranks
+        if width is not None and first >= width:
             raise ValueError(
-                f"{key}.penalty.anchor = {anchor}: the {width} units of {layer} in {where} leave no rank after it; lower it, or widen the layer"
+                f"{key}.penalty: the {width} units of {layer} in {where} leave no rank after rank {first}; ask for a lower one, or widen the layer"
             )
         if width is not None and last is not None and last > width:
-            raise ValueError(f"{key}.penalty.last_rank = {last}: {layer} in {where} has {width} units; lower it, widen the layer, or set null")
+            raise ValueError(
+                f"{key}.penalty: {layer} in {where} has {width} units, fewer than rank {last}; lower the last rank, widen the layer, or set null"
+            )
 
 
 def _check_hierarchies(config: Config) -> None:

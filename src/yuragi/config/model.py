@@ -14,8 +14,10 @@ from yuragi.datasets.base import Dataset
 from yuragi.errors import InputError
 from yuragi.jobs.attack import Evaluation
 from yuragi.jobs.calibrate import Calibration
+from yuragi.jobs.choose import Candidates
 from yuragi.jobs.hierarchy import Hierarchy
 from yuragi.jobs.ingest import Quality
+from yuragi.jobs.memorise import Memorisation as MemorisationTest
 from yuragi.jobs.nulls import Comparison
 from yuragi.jobs.prediction import Prediction
 from yuragi.jobs.rejection import Validation
@@ -91,12 +93,29 @@ class NullComparison(Comparison):
     validation: NullValidation | None = Field(None, description="how often the test rejects a null model, on simulations; null leaves it out")
 
 
+class Choice(Candidates):
+    """A choice of learning rate and epochs on validation images."""
+
+    experiment: Name = Field(description="the experiment whose plain network and training images are used")
+
+
+class Memorisation(MemorisationTest):
+    """How fast and how far arms learn random labels."""
+
+    arms: tuple[Name, ...] | None = Field(None, description="the arms that are tested, by name; null tests all of the experiment")
+
+
 class Experiment(Settings):
     """Networks on one image set: every arm is trained with every seed and attacked."""
 
     images: any_of("yuragi.datasets", Dataset) = Field(description="the image set and its options")
     network: any_of("yuragi.models", Architecture) = Field(description="the architecture")
     training: TrainingSettings = Field(TrainingSettings(), description="how the networks are trained")
+    choice: Name | None = Field(
+        None, description="take learning rate and epochs from this one of `choices`, in place of those under training; null: as given there"
+    )
+    place: PositiveInt = Field(1, description="1 takes the best of the learning rates of `choice`, 2 the second best …")
+    memorisation: Memorisation | None = Field(None, description="training on random labels; null leaves it out")
     arms: tuple[Name, ...] | None = Field(None, description="the arms to train, by name; null trains all")
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((0, 1, 2), min_length=1, description="a network is trained for each seed")
     epsilons: tuple[Epsilon, ...] = Field(
@@ -143,6 +162,7 @@ class Config(Settings):
     arms: dict[Name, Arm] = Field({"plain": Arm()}, description="variants of training, under names of your own; one of them is called plain")
     attacks: dict[Name, any_of("yuragi.attacks", Attack)] = Field({}, description="the attacks, under names of your own, without their eps")
     evaluation: Evaluation = Field(Evaluation(), description="how attacked networks are scored")
+    choices: dict[Name, Choice] = Field({}, description="choices of learning rate and epochs on validation images, under names of your own")
     experiments: dict[Name, Experiment] = Field({}, description="networks on image sets, under names of your own")
 
     @field_validator("recordings")

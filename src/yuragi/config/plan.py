@@ -17,14 +17,17 @@ from yuragi.jobs import (
     attack,
     base,
     calibrate,
+    choose,
     fetch,
     figure,
     group,
     hierarchy,
     ingest,
     layer,
+    memorise,
     nulls,
     prediction,
+    properties,
     ranking,
     rejection,
     robustness,
@@ -34,6 +37,7 @@ from yuragi.jobs import (
     train,
 )
 from yuragi.randomness import derive_seed
+from yuragi.regularizers.base import Asked
 from yuragi.settings import Settings
 
 
@@ -90,7 +94,7 @@ class Plan:
             return {}
         if wanted.file is not None:
             return {"written": wanted.file}
-        return {"spectra": self._spectra_files(), "model": self._model_file()}
+        return {"spectra": self._spectra_files(), "model": self._model_file(), "similarity": self._similarity_file()}
 
     def _spectra_files(self) -> list[str]:
         wanted = self.config.target
@@ -102,6 +106,24 @@ class Plan:
         wanted = self.config.target
         assert wanted is not None
         return [] if wanted.spontaneous is None else [f"{self.results}/spontaneous/{wanted.spontaneous}.nc"]
+
+    def _similarity_file(self) -> list[str]:
+        wanted = self.config.target
+        assert wanted is not None
+        return [] if wanted.similarity is None else [f"{self.results}/recordings/{wanted.similarity}.nc"]
+
+    def choice_file(self, experiment: str) -> list[str]:
+        """The table of validation accuracies that an experiment takes its learning rate from."""
+        chosen = self.config.experiments[experiment].choice
+        return [] if chosen is None else [f"{self.results}/choices/{chosen}.csv"]
+
+    def memorised(self, experiment: str) -> list[str]:
+        """The tables of training on random labels of an experiment."""
+        wanted = self.config.experiments[experiment]
+        if wanted.memorisation is None:
+            return []
+        arms = wanted.memorisation.arms or self.config.arms_of(experiment)
+        return [f"{self.results}/memorisation/{experiment}/{arm}-seed{seed}.csv" for arm in arms for seed in wanted.seeds]
 
     def target_file(self, arm: str) -> list[str]:
         """The brain target where the arm needs it; a plain network must not be trained anew when the target changes."""
@@ -160,6 +182,9 @@ class Plan:
             "rejection": [f"{self.results}/nulls/rejection/{name}.csv" for name in self._processes()],
             "target": [f"{self.results}/target.nc"] if self.config.target else [],
             "activity": [f"{self.results}/activity/{name}.nc" for name in experiments if self._layers(name)],
+            "properties": [f"{self.results}/properties/{name}.csv" for name in experiments],
+            "memorisation": [file for name in experiments for file in self.memorised(name)],
+            "choices": [f"{self.results}/choices/{name}.csv" for name in self.config.choices],
             "histories": [f"{self.results}/networks/{name}.history.csv" for name in self.networks()],
             "robustness": [f"{self.results}/robustness/{name}.csv" for name in experiments],
             "differences": [f"{self.results}/robustness/{name}.differences.csv" for name in experiments],
@@ -235,15 +260,18 @@ class Plan:
             return target.Spec(**config.target.model_dump(), seed=self._seed("target"))
         if job == "figure":
             return figure.Spec(figure=figures()[name]())
+        if job == "choose":
+            return self._choice_spec(name)
         experiment_name, _, network = name.partition("/")
         experiment = config.experiments[experiment_name]
         if job == "activity":
             return activity.Spec(
                 layers=self._layers(experiment_name),
-                ranks=self._penalised_ranks(experiment_name),
                 chunk=config.chunk,
                 seed=self._seed("activity", experiment_name),
             )
+        if job == "properties":
+            return properties.Spec(chunk=config.chunk, seed=self._seed("properties", experiment_name))
         if job == "robustness":
             return robustness.Spec(seed=self._seed("robustness", experiment_name))
         arm, _, seed = network.rpartition("-seed")
@@ -253,7 +281,19 @@ class Plan:
                 network=experiment.network,
                 training=experiment.training,
                 arm=config.arms[arm],
+                place=experiment.place,
                 seed=self._seed("train", experiment_name, seed),
+                chunk=config.chunk,
+            )
+        if job == "memorise":
+            assert experiment.memorisation is not None
+            return memorise.Spec(
+                **_of(memorise.Memorisation, experiment.memorisation),
+                network=experiment.network,
+                training=experiment.training,
+                arm=config.arms[arm],
+                place=experiment.place,
+                seed=self._seed("memorise", experiment_name, seed),
                 chunk=config.chunk,
             )
         if job == "attack":
@@ -286,19 +326,27 @@ class Plan:
         own = {"source": validation.sources[name], "simulations": validation.fewer.get(name, validation.simulations)}
         return rejection.Spec(**_of(rejection.Validation, validation) | own, seed=self._seed("rejection", name))
 
-    def _layers(self, experiment: str) -> dict[str, str | float | None]:
-        """The layers whose spectra are shown: those that some arm constrains, each with what a penalty asks of it."""
-        arms = [self.config.arms[name] for name in self.config.arms_of(experiment)]
-        noisy = {arm.noise.layer: None for arm in arms if arm.noise and arm.noise.layer != "input"}
-        penalised = {layer: asked for arm in arms if arm.penalty for layer, asked in arm.penalty.layers.items()}
-        return dict(sorted((noisy | penalised).items()))
+    def _choice_spec(self, name: str) -> Settings:
+        wanted = self.config.choices[name]
+        experiment = self.config.experiments[wanted.experiment]
+        own = {"network": experiment.network, "training": experiment.training, "chunk": self.config.chunk}
+        return choose.Spec(**_of(choose.Candidates, wanted), **own)
 
-    def _penalised_ranks(self, experiment: str) -> tuple[int, int | None]:
-        """The ranks that some penalty of the experiment acts on, anchors included: only there can an exponent be asked for."""
-        penalties = [self.config.arms[name].penalty for name in self.config.arms_of(experiment)]
-        ranks = [penalty.penalised_ranks() for penalty in penalties if penalty is not None] or [(11, None)]
-        ends = [last for _, last in ranks]
-        return min(first for first, _ in ranks), None if None in ends else max(ends)
+    def _layers(self, experiment: str) -> dict[str, activity.Measure]:
+        """The layers whose spectra are shown: those that some arm constrains, over the ranks that all of its penalties act on."""
+        arms = [self.config.arms[name] for name in self.config.arms_of(experiment)]
+        # A front end's layer is not in every network.
+        there = self.config.experiments[experiment].network.names()
+        found = {arm.noise.layer: activity.Measure() for arm in arms if arm.noise and arm.noise.layer in there}
+        penalised: dict[str, list[Asked]] = {}
+        for arm in arms:
+            for name, asked in arm.penalty.asks().items() if arm.penalty else ():
+                penalised.setdefault(name, []).append(asked)
+        for name, wanted in penalised.items():
+            ends = [asked.ranks[1] for asked in wanted if asked.ranks[1] is not None]
+            ranks = (max(asked.ranks[0] for asked in wanted), min(ends) if ends else None)
+            found[name] = activity.Measure(asked=wanted[0].alpha, ranks=ranks, units=wanted[-1].units)
+        return dict(sorted(found.items()))
 
     def _seed(self, *parts: object) -> int:
         return derive_seed(self.config.seed, *parts)

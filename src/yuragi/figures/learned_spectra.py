@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lazy_loader as lazy
@@ -14,8 +13,9 @@ from yuragi.figures import style
 from yuragi.figures.base import Figure, Results
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure as Drawing
+
+    from yuragi.figures._activity import Layer
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -35,7 +35,11 @@ COLUMNS = (
     "r_squared",
     "held_out_images",
     "noise_at_readout",
+    "units",
 )
+
+ASKED = "asked"
+"""What a law is called that no stage of the target gives, but a number."""
 
 DASHES = ((0, (5, 3)), (0, (1, 2)), (0, (5, 2, 1, 2)))
 """Of the target's stages, in order."""
@@ -55,86 +59,62 @@ class LearnedSpectra(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a rank and network (source "network", with the exponent fitted to it) or stage of the target (source "target", its name as arm)."""
-        from yuragi.targets import BrainTarget
+        from yuragi.figures._activity import read_activity, target_stages
 
-        target = BrainTarget.read(results["target"][0]) if results.get("target") else None
-        stages = {name: stage.alpha for name, stage in target.stages.items()} if target is not None else {}
-        tables = [table for path in results["activity"] for table in self._of_experiment(path, stages)]
-        return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+        stages = target_stages(results.get("target"))
+        layers = [layer for path in results["activity"] for layer in read_activity(path, self.first_rank, self.variance_share)]
+        return pd.concat([table for layer in layers for table in _of_layer(layer, stages)], ignore_index=True)[list(COLUMNS)]
 
     @style.styled
     def draw(self, table: pd.DataFrame) -> Drawing:
         """A strip an experiment and layer: the spectra, and the exponents fitted to them."""
         looks = style.looks(table[table["source"] == "network"]["arm"])
         groups = list(table.groupby(["experiment", "layer"], sort=False))
-        titles = [f"{experiment}, {layer}: {rows['held_out_images'].iloc[0]} held-out images" for (experiment, layer), rows in groups]
-        drawing, strips = style.strips(titles, columns=2, panel=(4.3, 3.2), legend=0.7, width_ratios=(3, 2))
+        titles = [_title(rows) for _, rows in groups]
+        arms = table[table["source"] == "network"]["arm"].nunique()
+        panel = (4.5, max(3.2, 0.9 + 0.2 * arms))
+        drawing, strips = style.strips(titles, columns=2, panel=panel, legend=0.5 + 0.2 * (arms / 4), width_ratios=(3, 2))
         for (left, right), (_, rows) in zip(strips, groups, strict=True):
             _draw_spectra(left, rows, looks)
             _draw_exponents(right, rows, looks)
         style.legend_below(drawing, [axis for panels in strips for axis in panels], columns=4)
         return drawing
 
-    def _of_experiment(self, path: Path, stages: dict[str, float]) -> Iterator[pd.DataFrame]:
-        from yuragi.files import read_netcdf
 
-        data = read_netcdf(path, "spectrum")
-        images = int(data.attrs["held_out_images"])
-        for layer in data["layer"].values:
-            measured = data["spectrum"].sel(layer=layer)
-            if "noise_at_readout" in data:
-                measured = measured.assign_coords(noise_at_readout=data["noise_at_readout"])
-            about = {"experiment": path.stem, "layer": str(layer), "held_out_images": images}
-            spectra = [measured.isel(network=place).dropna("rank") for place in range(measured.sizes["network"])]
-            first, last = self._range([spectrum.values for spectrum in spectra], data.attrs)
-            for spectrum in spectra:
-                arm, seed = str(spectrum["arm"].item()), int(spectrum["seed"].item())
-                noise = float(spectrum["noise_at_readout"]) if "noise_at_readout" in spectrum.coords else np.nan
-                yield _of_network(spectrum, first, last).assign(arm=arm, seed=seed, source="network", noise_at_readout=noise, **about)
-            ranks = np.arange(1, max(spectrum.size for spectrum in spectra) + 1)
-            for stage, alpha in _asked(measured, stages).items():
-                law = {"rank": ranks, "variance_squared_activity": np.nan, "relative_variance": (ranks / first) ** -alpha}
-                fit = {"alpha": alpha, "first_rank": first, "last_rank": last, "r_squared": np.nan, "noise_at_readout": np.nan}
-                yield pd.DataFrame(law | fit).assign(arm=stage, seed=pd.array([pd.NA] * len(ranks), dtype="Int64"), source="target", **about)
+def _of_layer(layer: Layer, stages: dict[str, float]) -> Iterator[pd.DataFrame]:
+    from yuragi.figures._activity import asked_exponents
 
-    def _range(self, spectra: list[np.ndarray], penalised: Mapping[str, Any]) -> tuple[int, int]:
-        """First and last rank of the fit, the same for all networks of a layer: those that the penalty acts on, where it says which.
-
-        Directions that hold no more than rounding and the images' own limits would decide the exponent if they were fitted too.
-        """
-        length = min(len(spectrum) for spectrum in spectra)
-        first = min(int(penalised.get("first_rank", self.first_rank)), max(length // 2, 1))
-        if "last_rank" in penalised:
-            return first, min(max(first + 2, int(penalised["last_rank"])), length)
-        reached = [np.searchsorted(np.cumsum(spectrum), self.variance_share * spectrum.sum()) + 1 for spectrum in spectra if spectrum.sum() > 0]
-        return first, min(max(first + 2, int(min(reached, default=first))), length)
+    about = {"experiment": layer.experiment, "layer": layer.name, "held_out_images": layer.images, "units": layer.units}
+    about |= {"first_rank": layer.first, "last_rank": layer.last}
+    for network in layer.networks:
+        variance = network.spectrum.values
+        anchor = variance[layer.first - 1]
+        yield pd.DataFrame(
+            {
+                "rank": network.spectrum["rank"].values,
+                "variance_squared_activity": variance,
+                "relative_variance": variance / anchor if anchor > 0 else np.full(len(variance), np.nan),
+            }
+        ).assign(
+            arm=network.arm,
+            seed=network.seed,
+            source="network",
+            noise_at_readout=network.noise_at_readout,
+            alpha=network.alpha,
+            r_squared=network.r_squared,
+            **about,
+        )
+    ranks = np.arange(1, max(network.spectrum.size for network in layer.networks) + 1)
+    for stage, alpha in asked_exponents(layer.asked, stages).items():
+        law = {"rank": ranks, "variance_squared_activity": np.nan, "relative_variance": (ranks / layer.first) ** -alpha}
+        fit = {"alpha": alpha, "r_squared": np.nan, "noise_at_readout": np.nan}
+        yield pd.DataFrame(law | fit).assign(arm=stage, seed=pd.array([pd.NA] * len(ranks), dtype="Int64"), source="target", **about)
 
 
-def _asked(measured: xr.DataArray, stages: Mapping[str, float]) -> dict[str, float]:
-    """The exponent that a penalty asks of the layer: a stage of the target, or a number; all stages where the file does not tell."""
-    if "asked" not in measured.coords:
-        return dict(stages)
-    asked = str(measured["asked"].item())
-    if asked in stages:
-        return {asked: stages[asked]}
-    return {"asked": float(asked)} if asked else {}
-
-
-def _of_network(spectrum: xr.DataArray, first: int, last: int) -> pd.DataFrame:
-    from yuragi.errors import InputError
-    from yuragi.spectra.power_law import fit_power_law
-
-    variance = spectrum.values
-    try:
-        fit = fit_power_law(spectrum, (first, last), negative="drop")
-        alpha, r_squared = fit.alpha, fit.r_squared
-    except InputError:
-        # A layer that is silent, or narrower than a fit needs, has no exponent, but it is still shown.
-        alpha, r_squared = np.nan, np.nan
-    anchor = variance[first - 1]
-    relative = variance / anchor if anchor > 0 else np.full(len(variance), np.nan)
-    columns = {"rank": spectrum["rank"].values, "variance_squared_activity": variance, "relative_variance": relative}
-    return pd.DataFrame(columns | {"alpha": alpha, "first_rank": first, "last_rank": last, "r_squared": r_squared})
+def _title(rows: pd.DataFrame) -> str:
+    row = rows.iloc[0]
+    by = f", by {row['units']}" if row["units"] in ("channel", "position") else ""
+    return f"{row['experiment']}, {row['layer']}{by}: {row['held_out_images']} held-out images"
 
 
 def _draw_spectra(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look]) -> None:
@@ -166,11 +146,16 @@ def _draw_exponents(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look])
         axis.plot([exponents.mean()] * 2, [place - 0.25, place + 0.25], color=looks[arm].color, linewidth=2.5)
     stages = rows[rows["source"] == "target"].drop_duplicates("arm")
     for dashes, (_, stage) in zip(itertools.cycle(DASHES), stages.iterrows(), strict=False):
-        axis.axvline(stage["alpha"], label=f"target stage {stage['arm']}, α = {stage['alpha']:.2f}", **(style.TRUTH | {"linestyle": dashes}))
+        axis.axvline(stage["alpha"], label=_called(stage), **(style.TRUTH | {"linestyle": dashes}))
     noise = networks.groupby("arm")["noise_at_readout"].mean()
-    labels = [f"{arm}\nnoise {noise[arm]:.2g}" if noise[arm] > 0 else arm for arm in arms]
+    labels = [f"{arm}, noise {noise[arm]:.2g}" if noise[arm] > 0 else arm for arm in arms]
     axis.set(xlabel="fitted α", yticks=range(len(arms)), yticklabels=labels, ylim=(len(arms) - 0.4, -0.6))
     axis.grid(axis="y", visible=False)
+
+
+def _called(stage: pd.Series) -> str:
+    name = "asked for" if stage["arm"] == ASKED else f"target stage {stage['arm']}"
+    return f"{name}, α = {stage['alpha']:.2f}"
 
 
 def _positive(values: pd.Series) -> pd.Series:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lazy_loader as lazy
@@ -29,7 +27,10 @@ class Learning(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a network and epoch; the cross-entropy is the loss without the penalty."""
-        return pd.concat([_of_network(path) for path in results["histories"]], ignore_index=True)
+        from yuragi.figures._networks import HISTORY, read_networks
+
+        histories = read_networks(results["histories"], HISTORY, ("epoch", "loss", "penalty", "train_accuracy"))
+        return pd.concat([_of_network(history) for history in histories], ignore_index=True)
 
     @style.styled
     def draw(self, table: pd.DataFrame) -> Drawing:
@@ -48,32 +49,16 @@ class Learning(Figure):
         return drawing
 
 
-def _of_network(path: Path) -> pd.DataFrame:
-    from yuragi.figures._tables import read_table
-
-    history = read_table(path, ("epoch", "loss", "penalty", "train_accuracy"))
-    arm, seed = _arm_and_seed(path)
+def _of_network(history: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "experiment": path.parent.name,
-            "arm": arm,
-            "seed": seed,
-            "epoch": history["epoch"],
+            **{name: history[name] for name in ("experiment", "arm", "seed", "epoch")},
             "cross_entropy_nats": history["loss"] - history["penalty"],
             "penalty_in_loss": history["penalty"],
             "train_accuracy": history["train_accuracy"],
             "held_out_accuracy": history.get("held_out_accuracy", np.nan),
         }
     )
-
-
-def _arm_and_seed(path: Path) -> tuple[str, int]:
-    from yuragi.errors import InputError
-
-    found = re.fullmatch(r"(.+)-seed(\d+)\.history\.csv", path.name)
-    if found is None:
-        raise InputError(f"{path}: the name does not tell arm and seed; call it <experiment>/<arm>-seed<seed>.history.csv")
-    return found[1], int(found[2])
 
 
 def _draw_measure(axis: Any, column: str, rows: pd.DataFrame, looks: dict[str, style.Look]) -> None:

@@ -1,10 +1,10 @@
-"""Build a brain target from fitted spectra and a model of spontaneous activity, with the uncertainty of both."""
+"""Build a brain target from fitted spectra, a model of spontaneous activity with the uncertainty of both, and similarities of stimuli."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.jobs.spectra import EstimatorName
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from yuragi.spectra.power_law import PowerLawFit
+    from yuragi.targets import StimulusSimilarity
 
 
 class Description(Settings):
@@ -29,12 +30,16 @@ class Description(Settings):
         None,
         description="variance of ongoing over stimulus-driven activity: a number, or the name of responses whose repeats measure it",
     )
+    similarity: Name | None = Field(
+        None, description="name of responses with images, read with images: true, whose similarities a network may be asked to share"
+    )
+    similarity_size: PositiveInt = Field(32, description="height and width in pixels to which these images are reduced")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Description:
+        parts = (self.stages, self.spontaneous is not None, self.variance_ratio is not None, self.similarity is not None)
         for key, value in (("file", self.file), ("reference", self.reference)):
-            others = (self.stages, self.spontaneous is not None, self.variance_ratio is not None, key == "file" and self.reference is not None)
-            if value is not None and any(others):
+            if value is not None and any((*parts, key == "file" and self.reference is not None)):
                 raise ValueError(f"{key} = '{value}': a target that is there already says everything; remove the other keys")
         if 0 < self.bootstraps < 20:
             raise ValueError(f"bootstraps = {self.bootstraps}: an interval needs 20 at least; give more, or 0 for none")
@@ -46,7 +51,13 @@ class Spec(Description):
 
 
 def run(
-    target: OutputPath, *, spec: Spec, spectra: list[InputPath] | None = None, model: InputPath | None = None, written: InputPath | None = None
+    target: OutputPath,
+    *,
+    spec: Spec,
+    spectra: list[InputPath] | None = None,
+    model: InputPath | None = None,
+    similarity: InputPath | None = None,
+    written: InputPath | None = None,
 ) -> None:
     """Write the target; the files of spectra are told apart by their names. A file that is there already is checked and copied."""
     from yuragi.errors import unknown
@@ -69,13 +80,15 @@ def run(
     provenance = {stage: f"{spec.estimator} of {_origin(name, measured[name])}" for stage, name in spec.stages.items()}
     ratio, ratio_interval, provenance_of_ratio = _variance_ratio(spec, measured)
     autoregression, intervals, provenance_of_model = _spontaneous(spec, None if model is None else read_netcdf(model, "coefficients"), model)
+    similarities, provenance_of_similarity = _similarity(spec, similarity)
     BrainTarget.from_fits(
         fits,
         spontaneous=autoregression,
         variance_ratio=ratio,
-        provenance=provenance | provenance_of_ratio | provenance_of_model,
+        provenance=provenance | provenance_of_ratio | provenance_of_model | provenance_of_similarity,
         spontaneous_intervals=intervals,
         variance_ratio_interval=ratio_interval,
+        similarity=similarities,
     ).write(target)
 
 
@@ -110,6 +123,36 @@ def _spontaneous(spec: Spec, dataset: xr.Dataset | None, path: InputPath | None)
         generator = np.random.default_rng(derive_seed(spec.seed, "intervals of the spontaneous model"))
         intervals = model_intervals(fit, bootstraps=spec.bootstraps, generator=generator)
     return fit, intervals, {"spontaneous": f"vector autoregression of {_origin(path.stem, dataset)}"}
+
+
+def _similarity(spec: Spec, path: InputPath | None) -> tuple[StimulusSimilarity | None, dict[str, str]]:
+    """Stimuli with the similarities of the responses to them, and where they come from."""
+    import numpy as np
+
+    from yuragi.errors import InputError
+    from yuragi.files import read_netcdf
+    from yuragi.randomness import derive_seed
+    from yuragi.spectra.similarity import representational_similarity, similarity_reliability
+    from yuragi.targets import StimulusSimilarity
+    from yuragi.targets.similarity import reduced_images
+
+    if spec.similarity is None:
+        return None, {}
+    if path is None:
+        raise InputError(f"--similarity: similarity = '{spec.similarity}' asks for responses; give the file that the step 'ingest' wrote")
+    dataset = read_netcdf(path, "responses")
+    if "images" not in dataset:
+        raise InputError(f"{path}: holds no images; read the recording '{spec.similarity}' with images: true, and one that has them")
+    responses = dataset["responses"]
+    # Noise is told from signal by repeats; without them units count as they are recorded.
+    repeated = responses.sizes["repeat"] > 1
+    weighting, over = ("reliability", "repeats") if repeated else ("none", "units")
+    generator = np.random.default_rng(derive_seed(spec.seed, "reliability of the similarity"))
+    reliability = similarity_reliability(responses, generator, over=over, weighting=weighting)
+    told = f"{'weighted by reliability' if repeated else 'unweighted'}, reliability over halves of the {over} {reliability:.2f}"
+    images = reduced_images(dataset["images"].transpose("stimulus", "channel", "height", "width").values, spec.similarity_size)
+    similarity = StimulusSimilarity(images, representational_similarity(responses, weighting=weighting))
+    return similarity, {"similarity": f"cosines between responses of {_origin(spec.similarity, dataset)}, {told}"}
 
 
 def _origin(name: str, dataset: xr.Dataset) -> str:

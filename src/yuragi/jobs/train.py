@@ -6,6 +6,7 @@ from pydantic import Field, PositiveInt
 
 from yuragi.jobs.base import InputPath, Job, OutputPath
 from yuragi.models.base import Architecture
+from yuragi.models.front_ends.base import FrontEnd
 from yuragi.noise.base import Noise
 from yuragi.plugins import any_of
 from yuragi.regularizers.base import Penalty
@@ -16,19 +17,39 @@ from yuragi.training.settings import TrainingSettings
 class Arm(Settings):
     """One variant of training: which constraints the network carries. Without any it is the plain network."""
 
-    penalty: any_of("yuragi.regularizers", Penalty) | None = Field(None, description="a penalty on hidden activity")
+    penalty: any_of("yuragi.regularizers", Penalty) | None = Field(None, description="a penalty beside the cross-entropy")
     noise: any_of("yuragi.noise", Noise) | None = Field(None, description="noise inside the network, in training and afterwards")
+    front_end: any_of("yuragi.models.front_ends", FrontEnd) | None = Field(None, description="what stands before the first layer")
+    whitened: str | None = Field(None, description="the layer whose activity is whitened before the next one")
 
     @property
     def needs_target(self) -> bool:
         """Whether training this arm reads the brain target."""
         return any(part is not None and part.needs_target for part in (self.penalty, self.noise))
 
+    def architecture(self, network: Architecture) -> Architecture:
+        """The network's layout as this arm has it."""
+        changed = {key: value for key, value in (("front_end", self.front_end), ("whitened", self.whitened)) if value is not None}
+        return type(network).model_validate(network.model_dump() | changed) if changed else network
+
+
+def chosen_training(training: TrainingSettings, choice: InputPath | None, place: int) -> TrainingSettings:
+    """The settings with the learning rate and the epochs that the step 'choose' found best, or second best …; without its file, as they are."""
+    import pandas as pd
+
+    from yuragi.training.sweep import best
+
+    if choice is None:
+        return training
+    found = best(pd.read_csv(choice), place)
+    return TrainingSettings.model_validate(training.model_dump() | {"learning_rate": found.learning_rate, "epochs": found.epochs})
+
 
 class Spec(Settings):
     network: any_of("yuragi.models", Architecture) = Field(description="the architecture")
     training: TrainingSettings = Field(TrainingSettings(), description="how it is trained")
     arm: Arm = Field(Arm(), description="the constraints that it carries")
+    place: PositiveInt = Field(1, description="1 takes the best of the learning rates in --choice, 2 the second best …")
     seed: int = Field(0, ge=0, description="seed of the parameters, of the order of images and of the noise")
     chunk: PositiveInt = Field(2048, description="most images that go through the network at once where activity is measured")
 
@@ -40,8 +61,11 @@ def run(
     *,
     spec: Spec,
     target: InputPath | None = None,
+    choice: InputPath | None = None,
     scratch: str = ".snakemake/yuragi",
     device: str = "auto",
+    devices: int = 1,
+    live: str = "",
 ) -> None:
     """Train, write the network and its learning history, and only then remove the checkpoint."""
     import hashlib
@@ -60,15 +84,16 @@ def run(
     data = read_netcdf(images, "images")
     training_images, training_labels = split(data, "train")
     n_classes = len(data.attrs["classes"])
-    built = build_network(spec.network, training_images.shape[1:], n_classes, seed=spec.seed, noise=spec.arm.noise, target=brain)
+    architecture, training = spec.arm.architecture(spec.network), chosen_training(spec.training, choice, spec.place)
+    built = build_network(architecture, training_images.shape[1:], n_classes, seed=spec.seed, noise=spec.arm.noise, target=brain)
     # Everything that decides the result, so that a checkpoint of other code, data or settings is never taken up.
-    inputs = [sha256_of(path) for path in (images, target) if path is not None]
+    inputs = [sha256_of(path) for path in (images, target, choice) if path is not None]
     key = hashlib.sha256(canonical_json([Job("train").digest(spec), spec.canonical(), inputs]).encode()).hexdigest()[:32]
     table = train(
         built,
         training_images,
         training_labels,
-        spec.training,
+        training,
         seed=spec.seed,
         penalty=spec.arm.penalty,
         target=brain,
@@ -76,9 +101,11 @@ def run(
         scratch=scratch,
         key=key,
         device=device,
+        devices=devices,
         chunk=spec.chunk,
+        live=live or None,
         description=f"training {network.stem}, epochs",
     )
     write_table(table, history)
-    save_network(built, spec.canonical(), network)
+    save_network(built, spec.canonical() | {"network": architecture.model_dump(mode="json"), "training": training.canonical()}, network)
     remove_checkpoint(scratch, key)

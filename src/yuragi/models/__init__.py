@@ -11,5 +11,8 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "base": ["Architecture"],
         "perceptron": ["Perceptron"],
         "cnn": ["CNN"],
+        "vgg": ["VGG"],
+        "resnet18": ["ResNet18"],
+        "resnet50": ["ResNet50"],
     },
 )

@@ -24,9 +24,27 @@ def linear(n_in: int, n_out: int, activation: str, generator: torch.Generator) -
     return layer
 
 
-def convolution(n_in: int, n_out: int, kernel: int, activation: str, generator: torch.Generator) -> nn.Conv2d:
-    """A convolution that keeps height and width, with weights N(0, gain² / (n_in kernel²)) and biases 0."""
-    layer = skip_init(nn.Conv2d, n_in, n_out, kernel, padding=kernel // 2)
+def convolution(
+    n_in: int,
+    n_out: int,
+    kernel: int,
+    activation: str,
+    generator: torch.Generator,
+    *,
+    stride: int = 1,
+    padding: bool = True,
+    bias: bool = True,
+) -> nn.Conv2d:
+    """A convolution with weights N(0, gain² / (n_in kernel²)) and biases 0.
+
+    stride
+        with padding the output is the image's height and width divided by it, rounded up
+    padding
+        False: only positions at which the kernel lies within the image
+    bias
+        False where batch normalisation follows, which would take a bias away again
+    """
+    layer = skip_init(nn.Conv2d, n_in, n_out, kernel, stride=stride, padding=kernel // 2 if padding else 0, bias=bias)
     _fill(layer, n_in * kernel**2, activation, generator)
     return layer
 
@@ -35,4 +53,5 @@ def convolution(n_in: int, n_out: int, kernel: int, activation: str, generator: 
 def _fill(layer: nn.Linear | nn.Conv2d, fan_in: int, activation: str, generator: torch.Generator) -> None:
     normal = torch.randn(layer.weight.shape, generator=generator, device=generator.device)
     layer.weight.copy_(normal * (GAINS[activation] / math.sqrt(fan_in)))
-    layer.bias.zero_()
+    if layer.bias is not None:
+        layer.bias.zero_()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from yuragi.errors import InputError, unknown
+from yuragi.models.calibration import calibrate_noise
 
 INPUT = "input"
 """The name of the pixels themselves, before normalisation, where noise and analyses may act as at any layer."""
@@ -170,12 +171,17 @@ class Network(nn.Module):
         self._check_layer(layer)
         if self.image_shape is None:
             raise InputError(f"width('{layer}'): the network does not know its images; build it with image_shape=(channel, height, width)")
-        with torch.no_grad():
-            blank = torch.zeros((1, *self.image_shape), dtype=self.mean.dtype, device=self.mean.device)
-            return self.activities(blank, [layer])[layer].shape[1]
+        training = self.training
+        self.eval()  # a blank image in training mode would move the statistics of batch normalisation
+        try:
+            with torch.no_grad():
+                blank = torch.zeros((1, *self.image_shape), dtype=self.mean.dtype, device=self.mean.device)
+                return self.activities(blank, [layer])[layer].shape[1]
+        finally:
+            self.train(training)
 
     def calibrate(self, images: Tensor, batch: int = 1024) -> None:
-        """Give every noise layer the stimulus-driven variance of its layer over these images, measured without noise.
+        """Give every noise layer what it measures of its layer over these images, without noise: see `yuragi.models.calibration.calibrate_noise`.
 
         images
             pixels in [0, 1], (image, channel, height, width), best those of training; they may lie on another device
@@ -184,14 +190,7 @@ class Network(nn.Module):
 
         The network is measured in evaluation mode and left in the mode that it was in.
         """
-        training = self.training
-        self.eval()
-        try:
-            with torch.no_grad():
-                for name, noise in self.noise.items():
-                    noise.calibrate(self.activities(part.to(self.mean.device), [name])[name] for part in images.split(batch))
-        finally:
-            self.train(training)
+        calibrate_noise(self, images, batch)
 
     def _check_layer(self, name: str) -> None:
         if name != INPUT and name not in self.layers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pydantic import Field, model_validator
@@ -94,7 +94,7 @@ class Architecture(Plugin):
     def names(self) -> tuple[str, ...]:
         """The names of the layers in order, known without building a network: the configuration is checked with them."""
         own = [inserted for name in self.own_names() for inserted in ((name, f"{name}_whitened") if name == self.whitened else (name,))]
-        return (FRONT_END, *own) if self.front_end is not None else tuple(own)
+        return (*self.front_end.names(), *own) if self.front_end is not None else tuple(own)
 
     def widths(self) -> dict[str, int]:
         """The units of those layers whose width no image decides, known without building a network: the configuration is checked with them."""
@@ -107,14 +107,14 @@ class Architecture(Plugin):
         if self.front_end is not None:
             # A generator of its own, so that networks with and without a front end start from the same weights where their shapes agree.
             own = torch_generator(derive_seed(generator.initial_seed(), FRONT_END))
-            found[FRONT_END] = self.front_end.build(image_shape, own)
-            image_shape = self.front_end.output_shape(image_shape)
-        for name, module in self.own_layers(image_shape, n_classes, generator).items():
+            found |= self.front_end.build(image_shape, own)
+        shape = image_shape if self.front_end is None else self.front_end.output_shape(image_shape)
+        for name, module in self.own_layers(shape, n_classes, generator).items():
             found[name] = module
             if name == self.whitened:
                 from yuragi.models.whitening import Whitening
 
-                found[f"{name}_whitened"] = Whitening()
+                found[f"{name}_whitened"] = Whitening(_channels(found, image_shape))
         return found
 
     @abstractmethod
@@ -128,6 +128,19 @@ class Architecture(Plugin):
     @abstractmethod
     def own_layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
         """The freshly initialised modules of `own_names`, in order; the last one returns logits."""
+
+
+def _channels(modules: Mapping[str, torch.nn.Module], image_shape: tuple[int, int, int]) -> int:
+    """Channels of what the last of fresh modules returns, or units where it is dense."""
+    import torch
+
+    with torch.no_grad():
+        values = torch.zeros(1, *image_shape)
+        for module in modules.values():
+            # In evaluation mode, so that no running statistics learn of the blank image.
+            values = module.eval()(values)
+            module.train()
+    return values.shape[1]
 
 
 def torch_generator(seed: int) -> torch.Generator:

@@ -17,10 +17,14 @@ Width = Annotated[int, Field(ge=1)]
 
 
 class CNN(Architecture):
-    """Two stages of convolution, relu and 2 by 2 maximum, ``conv1`` and ``conv2``, then dense ``hidden1`` and ``output``.
+    """Two stages of convolution, nonlinearity and 2 by 2 maximum, ``conv1`` and ``conv2``, then dense ``hidden1`` and ``output``.
 
-    The dense layer takes whatever the two stages leave of the image, a quarter of its height and width. Weights start as N(0, gain² / inputs) with
-    gain √2, and 1 for the output; biases start at 0.
+    The dense layer takes whatever the two stages leave of the image, with padding a quarter of its height and width. Weights start as
+    N(0, gain² / inputs) with gain √2 for relu, and 1 for tanh and the output; biases start at 0. Batch normalisation stands before each
+    nonlinearity, and what comes before it has no bias.
+
+    The network of Nassar et al. 2020 (arXiv 2012.04729) is ``CNN(channels=(16, 32), hidden=1000, activation="tanh", padding=False)``: of images of
+    28 by 28 pixels 32 x 5 x 5 = 800 values reach its dense layer.
 
     >>> import torch
     >>> network = CNN(channels=(4, 8), hidden=32).build((3, 32, 32), 10, torch.Generator().manual_seed(0))
@@ -32,6 +36,9 @@ class CNN(Architecture):
     channels: tuple[Width, Width] = Field((16, 32), description="Channels of `conv1` and `conv2`.")
     hidden: Width = Field(128, description="Units of `hidden1`.")
     kernel: int = Field(3, ge=1, description="Height and width of the convolution kernels, odd.")
+    activation: Literal["relu", "tanh"] = Field("relu", description="The nonlinearity.")
+    padding: bool = Field(True, description="Whether a border of zeros keeps height and width at each convolution.")
+    batch_norm: bool = Field(False, description="Whether batch normalisation stands before each nonlinearity.")
 
     @field_validator("kernel")
     @classmethod
@@ -50,17 +57,27 @@ class CNN(Architecture):
         """``conv1``, ``conv2``, ``hidden1``, each with its nonlinearity, then ``output``."""
         from torch import nn
 
-        from yuragi.models._initialise import convolution, linear
+        from yuragi.models._blocks import ACTIVATIONS, convolved
+        from yuragi.models._initialise import linear
 
-        n_channels, height, width = image_shape
-        if min(height, width) < 4:
+        n_channels, *size = image_shape
+        smallest = 4 if self.padding else 3 * self.kernel + 1
+        if min(size) < smallest:
             raise InputError(
-                f"image_shape = {image_shape}: two poolings leave nothing of it; give images of 4 by 4 pixels or more, or use perceptron"
+                f"image_shape = {image_shape}: two convolutions and poolings leave nothing of it; "
+                f"give images of {smallest} by {smallest} pixels or more, or use perceptron"
             )
-        first, second = self.channels
-        return {
-            "conv1": nn.Sequential(convolution(n_channels, first, self.kernel, "relu", generator), nn.ReLU(), nn.MaxPool2d(2)),
-            "conv2": nn.Sequential(convolution(first, second, self.kernel, "relu", generator), nn.ReLU(), nn.MaxPool2d(2)),
-            "hidden1": nn.Sequential(nn.Flatten(), linear(second * (height // 4) * (width // 4), self.hidden, "relu", generator), nn.ReLU()),
-            "output": linear(self.hidden, n_classes, "none", generator),
-        }
+        lost = 0 if self.padding else self.kernel - 1
+        layers: dict[str, nn.Module] = {}
+        for number, n_out in enumerate(self.channels, start=1):
+            convolution = convolved(
+                n_channels, n_out, self.kernel, generator, batch_norm=self.batch_norm, activation=self.activation, padding=self.padding
+            )
+            layers[f"conv{number}"] = nn.Sequential(*convolution, nn.MaxPool2d(2))
+            size = [(length - lost) // 2 for length in size]
+            n_channels = n_out
+        dense = linear(n_channels * size[0] * size[1], self.hidden, self.activation, generator)
+        normalised = [nn.BatchNorm1d(self.hidden)] if self.batch_norm else []
+        layers["hidden1"] = nn.Sequential(nn.Flatten(), dense, *normalised, ACTIVATIONS[self.activation]())
+        layers["output"] = linear(self.hidden, n_classes, "none", generator)
+        return layers

@@ -11,5 +11,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "base": ["Noise"],
         "spontaneous": ["Spontaneous"],
         "white": ["WhiteNoise"],
+        "modified": ["Modified"],
+        "neuronal": ["NeuronalNoise"],
     },
 )

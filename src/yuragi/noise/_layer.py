@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from yuragi.autoregression import check_covariance, state_covariance, symmetric_root
+from yuragi.autoregression import state_covariance, symmetric_root
 from yuragi.errors import InputError
+from yuragi.noise._checks import check_noise
+from yuragi.noise._gain import Gain, gain_of
+from yuragi.noise._moments import pooled_moments
+from yuragi.noise._structure import Structure, structure_of
+from yuragi.noise._trajectories import trajectories
 
 
 class SpontaneousNoise(nn.Module):
     """Adds spontaneous activity to a layer: a stationary autoregression along fixed directions.
 
-        x̃_t = x + s U z_t,    z_t = Σ_j A_j z_(t-j) + ε_t,    t = 1 … T,    s² = ρ V / tr cov(z)
+        x̃_t = x + s G(x) U z_t,    z_t = Σ_j A_j z_(t-j) + ε_t,    t = 1 … T,    s² = ρ V / Σ_u (U cov(z) Uᵀ)_uu E[G(x)²]_uu
 
-    so that the noise variance summed over units is ρ V. The trajectory z starts in its exact stationary distribution and is independent for
-    every image and draw. Everything but ``width`` and ``steps`` is a buffer, so that a state dict holds all of the noise.
+    so that the noise variance summed over units, in the mean over the images of the calibration, is ρ V. Additive noise has G = 1, and its s² is
+    ρ V / tr cov(z). The trajectory z starts in its exact stationary distribution and is independent for every image and draw. All numbers but
+    ``width`` and ``steps`` are buffers; with `record` they are all of the noise.
 
     width
         N, the units of the layer, flattened per image
@@ -34,6 +41,10 @@ class SpontaneousNoise(nn.Module):
         ρ ≥ 0, the noise variance over the stimulus-driven variance, both summed over units
     steps
         T, time steps a draw; with one, only the covariance of z acts and its time course does not
+    gain
+        G, a `yuragi.noise._gain.Gain`; None: additive noise
+    structure
+        a `yuragi.noise._structure.Structure`: `calibrate` replaces ``directions`` by what it measures on the layer. None: they stay
 
     The buffer ``stimulus_variance`` is V, the variance over stimuli of the noise-free activity, summed over units; `calibrate` measures it,
     and there is no noise to draw before that.
@@ -55,9 +66,11 @@ class SpontaneousNoise(nn.Module):
         directions: np.ndarray | None = None,
         relative_variance: float,
         steps: int = 1,
+        gain: Gain | None = None,
+        structure: Structure | None = None,
     ) -> None:
         super().__init__()
-        _check_noise(width, coefficients, innovation_covariance, directions, relative_variance, steps)
+        check_noise(width, coefficients, innovation_covariance, directions, relative_variance, steps)
         n_components = len(innovation_covariance)
         self.width = width
         self.steps = steps
@@ -74,42 +87,85 @@ class SpontaneousNoise(nn.Module):
         self.register_buffer("latent_variance", torch.tensor(float(total)))
         self.register_buffer("relative_variance", torch.tensor(float(relative_variance)))
         self.register_buffer("stimulus_variance", torch.tensor(math.nan))
+        self.gain = gain
+        self.structure = structure
         self._known_to_be_calibrated = False
 
-    def extra_repr(self) -> str:
-        components = "isotropic" if self.directions is None else f"components={self.directions.shape[1]}"
-        return f"width={self.width}, {components}, lags={len(self.coefficients)}, steps={self.steps}, relative_variance={self.relative_variance:.4g}"
+    def record(self) -> dict[str, Any]:
+        """What `from_record` needs beside the buffers, in plain values."""
+        return {
+            "steps": self.steps,
+            "gain": None if self.gain is None else self.gain.record(),
+            "structure": None if self.structure is None else self.structure.record(),
+        }
+
+    @classmethod
+    def from_record(cls, width: int, record: Mapping[str, Any], buffers: Mapping[str, Tensor]) -> SpontaneousNoise:
+        """The noise that had this record and this state dict, without a brain target and without measuring anything.
+
+        >>> noise = SpontaneousNoise(3, np.zeros((0, 1, 1)), np.ones((1, 1)), relative_variance=0.1)
+        >>> SpontaneousNoise.from_record(3, noise.record(), noise.state_dict())
+        SpontaneousNoise(width=3, isotropic, lags=0, steps=1, relative_variance=0.1)
+        """
+        plain = {name: value.cpu().double().numpy() for name, value in buffers.items() if "." not in name}
+        made = cls(
+            width,
+            plain["coefficients"],
+            plain["innovation_factor"] @ plain["innovation_factor"].T,
+            directions=plain.get("directions"),
+            relative_variance=float(plain["relative_variance"]),
+            steps=record["steps"],
+            gain=gain_of(record["gain"]),
+            structure=structure_of(record["structure"], buffers),
+        )
+        made.load_state_dict(dict(buffers))
+        return made
+
+    def __repr__(self) -> str:
+        parts = ["isotropic" if self.directions is None else f"components={self.directions.shape[1]}"]
+        parts += [f"{name}={part.record()['kind']}" for name, part in (("gain", self.gain), ("structure", self.structure)) if part is not None]
+        parts += [f"lags={len(self.coefficients)}", f"steps={self.steps}", f"relative_variance={self.relative_variance:.4g}"]
+        return f"SpontaneousNoise(width={self.width}, {', '.join(parts)})"
 
     @torch.no_grad()
-    def calibrate(self, activity: Tensor | Iterable[Tensor]) -> None:
-        """Set V, the variance over stimuli summed over units, from noise-free activity.
+    def calibrate(self, activity: Tensor | Iterable[Tensor], leading: tuple[Tensor, Tensor] | None = None) -> None:
+        """Set V, the variance over stimuli summed over units, from noise-free activity, and the directions and the size of the noise with it.
 
         activity
             (image, …), flattened per image; or batches of it, which are pooled without being held together
+        leading
+            for noise with a ``structure``, the leading directions (unit, component) of what it asks for, and the variances along them
+            (component,): `yuragi.models.subspace.leading_directions`, as `yuragi.models.Network.calibrate` calls it
 
-        Errors: `InputError` for fewer than two images, another width, and activity that is not finite.
+        Errors: `InputError` for fewer than two images, another width, activity that is not finite, and a structure without ``leading``.
         """
-        count, mean, squares = 0, 0.0, 0.0
-        for batch in [activity] if isinstance(activity, Tensor) else activity:
-            # Apple's devices have no double precision.
-            values = self._flat(batch.cpu() if batch.device.type == "mps" else batch).double()
-            if len(values) == 0:
-                continue
-            n, batch_mean = len(values), values.mean(0)
-            # Chan, Golub & LeVeque 1983: pooled sums of squares without cancellation.
-            squares = squares + (values - batch_mean).square().sum(0) + (batch_mean - mean).square() * (count * n / (count + n))
-            mean = mean + (batch_mean - mean) * (n / (count + n))
-            count += n
-        if count < 2:
-            raise InputError(f"activity: {count} images are too few to measure a variance; calibrate on two or more")
-        variance = squares.sum() / (count - 1)
-        if not torch.isfinite(variance):
-            raise InputError(f"activity: its variance over images is {variance.item()}; look for divergence of the training or NaN in the images")
+        if self.structure is not None:
+            if leading is None:
+                raise InputError("leading = None: the directions of this noise are measured on its layer; call calibrate(images) of the network")
+            self.directions.copy_(self.structure.directions(leading[0]))
+            shares = self.structure.shares(leading[1])
+            if shares is not None:
+                self.stationary_factor.copy_(torch.diag(shares.sqrt()))
+        batches = [activity] if isinstance(activity, Tensor) else activity
+        variance, mean_rate = pooled_moments(map(self._flat, batches), None if self.gain is None else self.gain.rate)
         self.stimulus_variance.copy_(variance)
+        if self.gain is not None:
+            self.gain.settle(mean_rate)
+            self.latent_variance.copy_(self._unit_variances() @ (mean_rate.to(self.latent_variance) + self.gain.floor))
+            if self.gain.absolute:
+                self.relative_variance.copy_(self.latent_variance / self.stimulus_variance)
         self._known_to_be_calibrated = True
 
+    def _unit_variances(self) -> Tensor:
+        """The diagonal of U cov(z) Uᵀ, (unit,)."""
+        n_components = len(self.innovation_factor)
+        covariance = (self.stationary_factor @ self.stationary_factor)[:n_components, :n_components]
+        if self.directions is None:
+            return covariance[0].expand(self.width)
+        return (self.directions @ covariance * self.directions).sum(1)
+
     def sample(self, n_images: int, generator: torch.Generator, draws: int = 1) -> Tensor:
-        """The noise s U z alone, (step, draw, image, unit).
+        """The noise s U z alone, before its gain, (step, draw, image, unit).
 
         n_images, draws
             every image has its own trajectory in every draw
@@ -137,41 +193,27 @@ class SpontaneousNoise(nn.Module):
         flat = self._flat(activity)
         n_images = len(flat) if n_images is None else n_images
         copies = self.steps * draws
-        expanded = (flat if len(flat) == n_images else flat.reshape(copies, n_images, self.width)).expand(copies, n_images, self.width)
-        if self.directions is None:
-            latent = self._trajectories(draws * n_images * self.width, generator)
-            noisy = torch.addcmul(expanded, latent.reshape(expanded.shape), self._scale())
+        rows = 1 if len(flat) == n_images else copies
+        expanded = flat.reshape(rows, n_images, self.width).expand(copies, n_images, self.width)
+        if self.gain is not None:
+            size = self.gain(flat).mul(self._scale()).reshape(rows, n_images, self.width)
+            noisy = torch.addcmul(expanded, self._unscaled(n_images, draws, generator), size)
+        elif self.directions is None:
+            noisy = torch.addcmul(expanded, self._unscaled(n_images, draws, generator), self._scale())
         else:
             # One pass over memory for product and sum: several times faster than one after the other.
             latent = self._trajectories(draws * n_images, generator).reshape(copies, n_images, self.directions.shape[1])
             noisy = torch.baddbmm(expanded, latent, (self.directions * self._scale()).T.expand(copies, -1, -1))
         return noisy.reshape(copies * n_images, *activity.shape[1:])
 
+    def _unscaled(self, n_images: int, draws: int, generator: torch.Generator) -> Tensor:
+        """U z, (step · draw, image, unit)."""
+        latent = self._trajectories(draws * n_images * (self.width if self.directions is None else 1), generator)
+        noise = latent if self.directions is None else latent @ self.directions.T
+        return noise.reshape(self.steps * draws, n_images, self.width)
+
     def _trajectories(self, trials: int, generator: torch.Generator) -> Tensor:
-        """z, (step, trial, component): the first steps jointly from the stationary distribution, the others by the recursion."""
-        n_components = len(self.innovation_factor)
-        n_start = len(self.stationary_factor) // n_components
-        shape = (self.steps, trials, n_components)
-        device, dtype = self.stationary_factor.device, self.stationary_factor.dtype
-        normal = torch.randn(shape, generator=generator, device=generator.device, dtype=dtype).to(device)
-        n_lags = len(self.coefficients)
-        if n_lags == 0:
-            # In place, for the memory of isotropic noise is what it costs.
-            return normal.mul_(self.stationary_factor) if n_components == 1 else normal @ self.stationary_factor
-        if n_start == 1:
-            start = _times(normal[:1], self.stationary_factor)
-        else:
-            joint = normal[:n_start].transpose(0, 1).reshape(trials, n_start * n_components) @ self.stationary_factor
-            start = joint.reshape(trials, n_start, n_components).transpose(0, 1)
-        if self.steps == n_start:
-            return start
-        innovations = _times(normal[n_start:], self.innovation_factor)
-        onward = self.coefficients.transpose(1, 2).reshape(n_lags * n_components, n_components)
-        trajectory = list(start)
-        for innovation in innovations:
-            past = torch.cat(trajectory[: -n_lags - 1 : -1], dim=1)
-            trajectory.append(innovation + _times(past, onward))
-        return torch.stack(trajectory)
+        return trajectories(self.steps, trials, self.coefficients, self.innovation_factor, self.stationary_factor, generator)
 
     def _flat(self, activity: Tensor) -> Tensor:
         flat = activity.flatten(1)
@@ -186,43 +228,10 @@ class SpontaneousNoise(nn.Module):
             if torch.isnan(self.stimulus_variance):
                 raise InputError("stimulus_variance: not known yet; call calibrate(images) of the network before noise is drawn")
             self._known_to_be_calibrated = True
+        if self.gain is not None and self.gain.absolute:
+            return torch.ones_like(self.latent_variance)
         return (self.relative_variance * self.stimulus_variance / self.latent_variance).sqrt()
-
-
-def _times(values: Tensor, matrix: Tensor) -> Tensor:
-    """``values @ matrix``; a 1 by 1 matrix multiplies element by element, which is several times faster."""
-    return values * matrix if matrix.shape == (1, 1) else values @ matrix
 
 
 def _single(array: np.ndarray) -> Tensor:
     return torch.tensor(array, dtype=torch.float32)
-
-
-def _check_noise(
-    width: int,
-    coefficients: np.ndarray,
-    innovation_covariance: np.ndarray,
-    directions: np.ndarray | None,
-    relative_variance: float,
-    steps: int,
-) -> None:
-    if steps < 1:
-        raise InputError(f"steps = {steps}: a draw has at least one time step; give 1 or more")
-    if not (relative_variance >= 0 and math.isfinite(relative_variance)):
-        raise InputError(
-            f"relative_variance = {relative_variance}: the noise variance over the stimulus variance; give a finite number of at least 0"
-        )
-    n_components = len(innovation_covariance)
-    if innovation_covariance.shape != (n_components, n_components):
-        raise InputError(f"innovation_covariance: shape {innovation_covariance.shape}; give (component, component)")
-    check_covariance("innovation_covariance", innovation_covariance)
-    if coefficients.ndim != 3 or coefficients.shape[1:] != (n_components, n_components):
-        raise InputError(f"coefficients: shape {coefficients.shape}; {n_components} components need (lag, {n_components}, {n_components})")
-    if directions is None:
-        if n_components != 1:
-            raise InputError(f"directions = None: isotropic noise follows a univariate model, not one of {n_components} components; give directions")
-        return
-    if directions.shape != (width, n_components):
-        raise InputError(f"directions: shape {directions.shape}, but {width} units and {n_components} components need ({width}, {n_components})")
-    if not np.allclose(directions.T @ directions, np.eye(n_components), atol=1e-4):
-        raise InputError("directions: the columns are not orthonormal; take the Q of numpy.linalg.qr(directions)")

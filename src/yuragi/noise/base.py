@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from yuragi.targets import BrainTarget
 
 
+Scaling = Annotated[
+    Literal["additive", "poisson"],
+    Field(
+        description="`additive`: the same noise whatever the activity. `poisson`: a unit's noise variance is proportional to its activity |x|; "
+        "the mean over images and the sum over units are those of additive noise."
+    ),
+]
+
+
 class Noise(Plugin):
     """Noise that is added to the activity of one layer of a network, after its nonlinearity, in training and in evaluation alike."""
 
@@ -32,6 +41,16 @@ class Noise(Plugin):
     def needs_target(self) -> bool:
         """Whether `build` reads the brain target."""
         return self.relative_variance == "target"
+
+    @property
+    def needs_spontaneous(self) -> bool:
+        """Whether it reads the target's model of spontaneous activity."""
+        return False
+
+    @property
+    def needs_alignment(self) -> bool:
+        """Whether it reads how far the target's spontaneous activity lies in the directions of its responses."""
+        return False
 
     @abstractmethod
     def build(self, width: int, target: BrainTarget | None, generator: torch.Generator) -> SpontaneousNoise:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from yuragi.noise.base import Noise
+from yuragi.noise.base import Noise, Scaling
 
 if TYPE_CHECKING:
     import torch
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 class WhiteNoise(Noise):
     """Gaussian noise, independent over units and time steps, with the same total variance as spontaneous activity.
 
-        x̃_t = x + s z_t,    z_t ~ N(0, I) independent over t,    s² = ρ V / N
+        x̃_t = x + s G(x) z_t,    z_t ~ N(0, I) independent over t,    s² = ρ V / Σ_u E[G(x)²]_uu
 
-    ρ is the relative variance, V the stimulus-driven variance of the layer summed over its N units.
+    ρ is the relative variance, V the stimulus-driven variance of the layer summed over its N units. G = 1 for additive noise, whose s² is ρ V / N;
+    for Poisson-like noise it is diag √(|x_u| + δ), with δ 10⁻⁴ of the layer's mean |x|.
 
     >>> import torch
     >>> WhiteNoise(relative_variance=0.2, steps=4).build(100, None, torch.Generator())
@@ -26,11 +27,20 @@ class WhiteNoise(Noise):
     """
 
     kind: Literal["white"] = "white"
+    scaling: Scaling = "additive"
 
     def build(self, width: int, target: BrainTarget | None, generator: torch.Generator) -> SpontaneousNoise:
         """The isotropic layer; nothing in it is random, so that ``generator`` is left as it is."""
         import numpy as np
 
+        from yuragi.noise._gain import PoissonGain
         from yuragi.noise.layer import SpontaneousNoise
 
-        return SpontaneousNoise(width, np.zeros((0, 1, 1)), np.ones((1, 1)), relative_variance=self._relative_variance(target), steps=self.steps)
+        return SpontaneousNoise(
+            width,
+            np.zeros((0, 1, 1)),
+            np.ones((1, 1)),
+            relative_variance=self._relative_variance(target),
+            steps=self.steps,
+            gain=PoissonGain() if self.scaling == "poisson" else None,
+        )

@@ -8,6 +8,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "base": ["Asked", "Batch", "Penalty"],
         "exponents": ["ExponentPenalty"],
         "covariance": ["layer_covariances"],
+        "jacobian": ["JacobianPenalty"],
+        "neural_similarity": ["NeuralSimilarityPenalty"],
+        "pixel_similarity": ["PixelSimilarityPenalty"],
         "spectral": ["SpectralPenalty"],
+        "spectral_constraint": ["SpectralConstraint"],
     },
 )

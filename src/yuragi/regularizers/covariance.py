@@ -7,21 +7,29 @@ from collections.abc import Iterable
 import lazy_loader as lazy
 
 from yuragi.errors import InputError
+from yuragi.models.units import Units, samples
 
 torch = lazy.load("torch")
 
 
-def layer_covariances(network: torch.nn.Module, images: torch.Tensor, layers: Iterable[str], *, chunk: int = 2048) -> dict[str, torch.Tensor]:
+def layer_covariances(
+    network: torch.nn.Module, images: torch.Tensor, layers: Iterable[str], *, units: Units = "both", chunk: int = 2048
+) -> dict[str, torch.Tensor]:
     """The covariance matrix of each layer's activity over images, without noise and without gradients.
 
-    C = Σ_i (x_i − x̄)(x_i − x̄)ᵀ / (I − 1), summed in double precision.
+        C = Σ_s (x_s − x̄)(x_s − x̄)ᵀ / (S − 1),    s = 1 … S samples
+
+    summed in double precision.
 
     network
         a `yuragi.models.network.Network`
     images
-        (image, channel, height, width), values in [0, 1]; I of them, at least two
+        (image, channel, height, width), values in [0, 1], at least two
     layers
         names of layers; ``"input"`` is the pixels
+    units
+        what a unit of a convolutional layer is, and what a sample: a channel, sampled at every position of every image; a position, sampled in
+        every channel of every image; or a channel at a position, sampled by image. Of a dense layer every image is a sample
     chunk
         images that go through the network at a time; the memory grows with it, the result does not depend on it
 
@@ -34,14 +42,16 @@ def layer_covariances(network: torch.nn.Module, images: torch.Tensor, layers: It
     origins: dict[str, torch.Tensor] = {}
     sums: dict[str, torch.Tensor] = {}
     products: dict[str, torch.Tensor] = {}
+    counts = dict.fromkeys(layers, 0)
     was_training = network.training
     network.eval()
     try:
         with torch.no_grad():
             for part in images.split(chunk):
-                for layer, activity in network.activities(part, layers).items():
+                for layer, activity in network.activities(part, layers, flat=False).items():
                     # Apple's devices have no double precision.
-                    values = (activity.cpu() if activity.device.type == "mps" else activity).double()
+                    values = samples(activity.cpu() if activity.device.type == "mps" else activity, units).double()
+                    counts[layer] += len(values)
                     if layer not in origins:
                         origins[layer] = values.mean(0)
                         sums[layer] = torch.zeros_like(origins[layer])
@@ -52,8 +62,7 @@ def layer_covariances(network: torch.nn.Module, images: torch.Tensor, layers: It
                     products[layer].addmm_(values.T, values)
     finally:
         network.train(was_training)
-    count = len(images)
-    covariances = {layer: (products[layer] - torch.outer(sums[layer], sums[layer]) / count) / (count - 1) for layer in layers}
+    covariances = {layer: (products[layer] - torch.outer(sums[layer], sums[layer]) / count) / (count - 1) for layer, count in counts.items()}
     for layer, covariance in covariances.items():
         if not covariance.isfinite().all():
             raise InputError(

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from yuragi.errors import InputError
 from yuragi.regularizers.base import Asked, Batch, State
-from yuragi.regularizers.exponents import ExponentPenalty
 from yuragi.regularizers.covariance import layer_covariances
+from yuragi.regularizers.exponents import ExponentPenalty
 
 if TYPE_CHECKING:
     from yuragi.targets import BrainTarget

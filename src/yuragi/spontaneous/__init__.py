@@ -8,6 +8,7 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
+        "alignment": ["Alignment", "response_alignment"],
         "coactivation": ["CoactivationPatterns", "coactivation_patterns", "match_patterns"],
         "connectivity": ["sliding_window_correlation", "sliding_window_variance"],
         "hidden_states": ["HiddenMarkovFit", "fit_hidden_markov"],

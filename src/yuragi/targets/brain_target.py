@@ -14,6 +14,7 @@ import numpy as np
 from yuragi.errors import InputError, unknown
 from yuragi.files import read_netcdf, write_netcdf
 from yuragi.targets.file import PARTS, Contents, contents_of, dataset_of
+from yuragi.targets.similarity import StimulusSimilarity
 from yuragi.targets.spontaneous_model import Intervals, SpontaneousModel
 from yuragi.targets.stage import Stage, named_stage
 
@@ -41,7 +42,7 @@ class Autoregression(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class BrainTarget:
-    """What a network is asked to share with the brain: spectral exponents of stages, and a model of spontaneous activity.
+    """What a network is asked to share with the brain: spectral exponents of stages, a model of spontaneous activity, similarities of stimuli.
 
     stages
         name of a stage → `Stage`, in the order of the hierarchy
@@ -51,9 +52,11 @@ class BrainTarget:
         variance of ongoing activity over stimulus-driven variance, both summed over units, or None where it is unknown. Where it comes from
         repeats of stimuli, ongoing activity is measured as trial-to-trial variability
     provenance
-        name of a stage, "spontaneous" or "variance_ratio" → where its numbers come from
+        name of a stage, "spontaneous", "variance_ratio" or "similarity" → where its numbers come from
     variance_ratio_interval
         (low, high) of the variance ratio, or None where it is unknown
+    similarity
+        stimuli and the `StimulusSimilarity` of the responses to them, or None
 
     >>> target = BrainTarget({"V1": Stage(1.04, (0.98, 1.10)), "V4": Stage(0.9)})
     >>> target.alpha("V1")
@@ -68,10 +71,11 @@ class BrainTarget:
     variance_ratio: float | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     variance_ratio_interval: tuple[float, float] | None = None
+    similarity: StimulusSimilarity | None = None
 
     def __post_init__(self) -> None:
-        if not self.stages and self.spontaneous is None:
-            raise InputError("a target needs at least one stage with its alpha, or a spontaneous model")
+        if not self.stages and self.spontaneous is None and self.similarity is None:
+            raise InputError("a target needs at least one stage with its alpha, or a spontaneous model, or similarities of stimuli")
         for part in PARTS:
             if part in self.stages:
                 raise InputError(f"stage '{part}' has the name of another part of the target; rename the stage")
@@ -93,6 +97,7 @@ class BrainTarget:
         *,
         spontaneous_intervals: Intervals | None = None,
         variance_ratio_interval: tuple[float, float] | None = None,
+        similarity: StimulusSimilarity | None = None,
     ) -> BrainTarget:
         """A target from fitted power laws and a fitted autoregression.
 
@@ -114,11 +119,13 @@ class BrainTarget:
             ρ, variance of ongoing activity over stimulus-driven variance, each summed over units; above 0 and without unit.
             `yuragi.spectra.variance_ratio` measures it as trial-to-trial variability. None: unknown
         provenance
-            name of a stage, "spontaneous" or "variance_ratio" → where its numbers come from, in words
+            name of a stage, "spontaneous", "variance_ratio" or "similarity" → where its numbers come from, in words
         spontaneous_intervals
             of λ' and of the spectral radius: `yuragi.spontaneous.model_intervals` of the fit. None: unknown
         variance_ratio_interval
             (low, high) of ρ: `yuragi.spectra.variance_ratio_interval`. None: unknown
+        similarity
+            stimuli and the similarities of the responses to them, taken over as they are. None: unknown
 
         Raises `InputError` for a target without any content, an exponent or a variance ratio that is not above 0, an autoregression that is not
         stationary (spectral radius of 1 or more), and provenance of something that the target does not have.
@@ -148,7 +155,7 @@ class BrainTarget:
                 float(spontaneous.sampling_interval),
                 spontaneous_intervals,
             )
-        return cls(stages, model, variance_ratio, dict(provenance or {}), variance_ratio_interval)
+        return cls(stages, model, variance_ratio, dict(provenance or {}), variance_ratio_interval, similarity)
 
     def alpha(self, stage: str) -> float:
         """α of a stage; an `InputError` lists the stages that exist."""
@@ -178,17 +185,19 @@ class BrainTarget:
 
     def to_dataset(self) -> xr.Dataset:
         """The target as a dataset whose variables explain themselves."""
-        return dataset_of(Contents(self.stages, self.spontaneous, self.variance_ratio, self.provenance, self.variance_ratio_interval))
+        contents = Contents(self.stages, self.spontaneous, self.variance_ratio, self.provenance, self.variance_ratio_interval, self.similarity)
+        return dataset_of(contents)
 
     @classmethod
     def from_dataset(cls, data: xr.Dataset) -> BrainTarget:
-        """The target that a dataset holds; only ``alpha``, or the three arrays of the spontaneous model, are needed."""
+        """The target that a dataset holds; ``alpha``, or the arrays of the spontaneous model or of the similarity, are enough."""
         return cls(**contents_of(data)._asdict())
 
     def __repr__(self) -> str:
         stages = ", ".join(f"{name} {stage.alpha:.2f}" for name, stage in self.stages.items())
         parts = [f"alpha: {stages}" if stages else "", repr(self.spontaneous) if self.spontaneous else ""]
         parts.append("" if self.variance_ratio is None else f"variance ratio {self.variance_ratio:.3g}")
+        parts.append("" if self.similarity is None else f"similarity of {self.similarity.n_stimuli} stimuli")
         return f"BrainTarget({'; '.join(part for part in parts if part)})"
 
     def show(self) -> str:
@@ -213,4 +222,8 @@ class BrainTarget:
         lines += ["", f"Variance ratio, ongoing (from repeats: trial-to-trial) / stimulus-driven: {ratio}"]
         if self.provenance.get("variance_ratio"):
             lines.append(f"  from {self.provenance['variance_ratio']}")
+        if self.similarity is not None:
+            lines += ["", "Similarity of responses:", *(f"  {line}" for line in self.similarity.show())]
+            if self.provenance.get("similarity"):
+                lines.append(f"  from {self.provenance['similarity']}")
         return "\n".join(lines)

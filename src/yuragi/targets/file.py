@@ -10,6 +10,7 @@ import lazy_loader as lazy
 import numpy as np
 
 from yuragi.errors import InputError
+from yuragi.targets.similarity import StimulusSimilarity
 from yuragi.targets.spontaneous_model import SpontaneousModel
 from yuragi.targets.stage import Stage, named_stage
 
@@ -18,12 +19,12 @@ xr = lazy.load("xarray")
 DESCRIPTION = (
     "What a network is asked to share with the brain. Per stage: the exponent alpha of the covariance spectrum, variance at rank n proportional to "
     "n^-alpha. Spontaneous activity z along its own principal components, total variance 1: z(t) = sum over lags of coefficients(lag) z(t - lag) + "
-    "e(t), with e Gaussian of covariance innovation_covariance. Written by hand it needs only alpha (stage), or the three arrays of "
-    "the spontaneous model."
+    "e(t), with e Gaussian of covariance innovation_covariance. Similarity: images, and how alike the responses to each pair of them are. Written by "
+    "hand it needs only alpha (stage), or the three arrays of the spontaneous model, or the two of the similarity."
 )
 
 
-PARTS = ("spontaneous", "variance_ratio")
+PARTS = ("spontaneous", "variance_ratio", "similarity")
 """What a target holds beside its stages; each may have an entry in its provenance."""
 
 
@@ -61,6 +62,16 @@ SPONTANEOUS = {
         "the noise that enters in each frame, on the scale where the total stationary variance is 1",
     ),
 }
+SIMILARITY = {
+    "images": Variable(
+        ("stimulus", "channel", "height", "width"), "stimuli", "bytes from 0 to 255, or numbers in [0, 1]; one channel for grey, or red, green, blue"
+    ),
+    "similarity": Variable(
+        ("stimulus", "other_stimulus"),
+        "similarity of the responses to two stimuli",
+        "cosine of the angle between them, each unit's mean over stimuli subtracted; symmetric, from -1 to 1, ones on the diagonal",
+    ),
+}
 INTERVALS = {
     "eigenvalues_low": Variable(("component",), "lower end of the interval of each eigenvalue", "absent where the intervals are unknown"),
     "eigenvalues_high": Variable(("component",), "upper end of the interval of each eigenvalue", "absent where the intervals are unknown"),
@@ -79,6 +90,7 @@ OTHERS = {
         "each summed over units; where it comes from repeats of stimuli, ongoing activity is measured as trial-to-trial variability",
     ),
     "variance_ratio_provenance": Variable((), "source of the variance ratio", "where the variance ratio comes from", None),
+    "similarity_provenance": Variable((), "source of the similarity", "where stimuli and responses come from, and how reliable the latter are", None),
 }
 
 
@@ -90,11 +102,12 @@ class Contents(NamedTuple):
     variance_ratio: float | None
     provenance: Mapping[str, str]
     variance_ratio_interval: tuple[float, float] | None = None
+    similarity: StimulusSimilarity | None = None
 
 
 def dataset_of(contents: Contents) -> xr.Dataset:
     """The dataset that holds a target."""
-    stages, model, variance_ratio, provenance, ratio_interval = contents
+    stages, model, variance_ratio, provenance, ratio_interval, similarity = contents
     values: dict[str, Any] = {}
     coords: dict[str, Any] = {}
     if stages:
@@ -113,18 +126,24 @@ def dataset_of(contents: Contents) -> xr.Dataset:
     if variance_ratio is not None:
         values["variance_ratio"] = variance_ratio
         values |= _ends("variance_ratio", ratio_interval)
+    if similarity is not None:
+        values |= {name: getattr(similarity, name) for name in SIMILARITY}
     described = {name: _described(name, value) for name, value in values.items()}
     return xr.Dataset(described, coords=coords, attrs={"contents": "brain target", "description": DESCRIPTION})
 
 
 def contents_of(data: xr.Dataset) -> Contents:
-    """What a dataset holds; only ``alpha``, or the three arrays of the spontaneous model, are needed. An `InputError` tells what is wrong."""
+    """What a dataset holds; ``alpha``, or the arrays of the spontaneous model or of the similarity, are enough. An `InputError` tells what is
+    wrong."""
     present = ", ".join(map(str, data.data_vars)) or "none"
     missing = [name for name in SPONTANEOUS if name not in data]
-    if "alpha" not in data and len(missing) == len(SPONTANEOUS):
-        raise InputError(f"holds neither alpha (stage) nor {', '.join(SPONTANEOUS)}; variables present: {present}")
+    missing_images = [name for name in SIMILARITY if name not in data]
+    if "alpha" not in data and len(missing) == len(SPONTANEOUS) and len(missing_images) == len(SIMILARITY):
+        raise InputError(f"holds neither alpha (stage) nor {', '.join(SPONTANEOUS)} nor {', '.join(SIMILARITY)}; variables present: {present}")
     if 0 < len(missing) < len(SPONTANEOUS):
         raise InputError(f"the spontaneous model lacks {', '.join(missing)}; variables present: {present}")
+    if len(missing_images) == 1:
+        raise InputError(f"the similarity lacks {missing_images[0]}; variables present: {present}")
     stages = _read_stages(data) if "alpha" in data else {}
     provenance = {}
     if stages and "provenance" in data:
@@ -141,7 +160,9 @@ def contents_of(data: xr.Dataset) -> Contents:
             spectral_radius_interval=_interval(data, "spectral_radius"),
         )
     provenance |= {part: str(data[f"{part}_provenance"].item()) for part in PARTS if f"{part}_provenance" in data}
-    return Contents(stages, model, _scalar(data, "variance_ratio"), provenance, _interval(data, "variance_ratio"))
+    arrays = {name: _array(data, name, variable.dims) for name, variable in SIMILARITY.items()} if not missing_images else None
+    similarity = None if arrays is None else StimulusSimilarity(**arrays)
+    return Contents(stages, model, _scalar(data, "variance_ratio"), provenance, _interval(data, "variance_ratio"), similarity)
 
 
 def _ends(name: str, interval: tuple[float, float] | None) -> dict[str, float]:
@@ -156,7 +177,7 @@ def _interval(data: xr.Dataset, name: str) -> tuple[float, float] | None:
 
 
 def _described(name: str, value: Any) -> tuple[tuple[str, ...], Any, dict[str, str]]:
-    variable = (STAGES | SPONTANEOUS | INTERVALS | OTHERS)[name]
+    variable = (STAGES | SPONTANEOUS | SIMILARITY | INTERVALS | OTHERS)[name]
     units = {} if variable.units is None else {"units": variable.units}
     return variable.dims, value, {"long_name": variable.long_name, **units, "description": variable.description}
 

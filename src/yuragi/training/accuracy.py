@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from yuragi.attacks.passes import evaluation_mode
-from yuragi.attacks.scores import score
+from yuragi.attacks.passes import evaluation_mode, time_steps, useful_draws
+from yuragi.attacks.scores import Score, score
 
 
 def accuracy(
@@ -16,7 +16,7 @@ def accuracy(
     network
         a `yuragi.models.network.Network`, or any module that returns logits
     images
-        (image, channel, height, width), values in [0, 1]
+        (image, channel, height, width), values in [0, 1]; on the network's device, or elsewhere to be moved part by part
     labels
         class of each image, int64, (image,)
     generator
@@ -26,5 +26,22 @@ def accuracy(
     chunk
         most images times draws times time steps that go through the network at a time
     """
+    return float(measured(network, images, labels, generator, draws=draws, chunk=chunk).fraction_correct.double().mean())
+
+
+def measured(
+    network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, *, draws: int = 8, chunk: int = 4096
+) -> Score:
+    """The score of each image in evaluation mode; arguments as for `accuracy`."""
+    parameter = next(network.parameters(), images)
+    # Parts end where those of `score` end, so that the noise does not depend on where the images are.
+    together = max(1, chunk // time_steps(network) // useful_draws(network, draws))
+    size = len(images) if images.device == parameter.device else together * max(1, 4096 // together)
     with evaluation_mode(network):
-        return float(score(network, images, labels, generator, draws, chunk).fraction_correct.double().mean())
+        parts = [
+            score(
+                network, images[start : start + size].to(parameter.device), labels[start : start + size].to(parameter.device), generator, draws, chunk
+            )
+            for start in range(0, len(images), size)
+        ]
+    return Score(*(torch.cat(values) for values in zip(*parts, strict=True)))

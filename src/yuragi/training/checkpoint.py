@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +15,7 @@ from yuragi.files import canonical_json
 from yuragi.models.base import Architecture
 from yuragi.plugins import plugin_class
 from yuragi.training.devices import seeded_generator
-from yuragi.training.store import read_record, read_tensors, write_tensors
+from yuragi.training.store import differences, read_record, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from yuragi.models.network import Network
@@ -39,7 +39,7 @@ def save_network(network: Network, spec: Mapping[str, Any], path: str | os.PathL
         "spec": spec,
         "image_shape": network.image_shape,
         "n_classes": network.n_classes,
-        "noise_steps": {name: noise.steps for name, noise in network.noise.items()},
+        "noise": {name: noise.record() for name, noise in network.noise.items()},
     }
     write_tensors(network.state_dict(), record, path)
 
@@ -60,7 +60,7 @@ def load_network(path: str | os.PathLike[str], spec: Mapping[str, Any] | None = 
     tensors, record = read_tensors(path)
     found = _spec(record, path)
     if spec is not None:
-        for key, expected, value in _differences(json.loads(canonical_json(spec)), found):
+        for key, expected, value in differences(json.loads(canonical_json(spec)), found):
             raise InputError(f"{path}: trained with {key} = {value}, expected {expected}; train again, or give the file of that specification")
     architecture = _architecture(found["network"], path)
     network = _empty_network(architecture, tensors, record)
@@ -74,6 +74,8 @@ def load_network(path: str | os.PathLike[str], spec: Mapping[str, Any] | None = 
 def _spec(record: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
     if "spec" not in record:
         raise InputError(f"{path}: no network but a checkpoint of an unfinished training; give the file that training wrote")
+    if "noise" not in record:
+        raise InputError(f"{path}: written by a version that described noise otherwise; train again")
     return record["spec"]
 
 
@@ -94,31 +96,10 @@ def _empty_network(architecture: Architecture, tensors: Mapping[str, torch.Tenso
     normalisation = (tensors["mean"].flatten().tolist(), tensors["std"].flatten().tolist())
     network = Network(layers, record["n_classes"], normalisation, image_shape=image_shape)
     noise = {}
-    for layer, steps in record["noise_steps"].items():
-        own = {name.removeprefix(f"noise.{layer}."): value.double().numpy() for name, value in tensors.items() if name.startswith(f"noise.{layer}.")}
-        factor = own["innovation_factor"]
-        noise[layer] = SpontaneousNoise(
-            network.width(layer),
-            own["coefficients"],
-            factor @ factor.T,
-            directions=own.get("directions"),
-            relative_variance=float(own["relative_variance"]),
-            steps=steps,
-        )
+    for layer, of_layer in record["noise"].items():
+        own = {name.removeprefix(f"noise.{layer}."): value for name, value in tensors.items() if name.startswith(f"noise.{layer}.")}
+        noise[layer] = SpontaneousNoise.from_record(network.width(layer), of_layer, own)
     return Network(layers, record["n_classes"], normalisation, noise, image_shape=image_shape)
-
-
-def _differences(expected: Any, found: Any, place: str = "") -> Iterator[tuple[str, str, str]]:
-    """(dotted key, expected value, found value) wherever two plain structures differ."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for key in sorted(expected.keys() | found.keys()):
-            inner = f"{place}.{key}" if place else key
-            if key in expected and key in found:
-                yield from _differences(expected[key], found[key], inner)
-            else:
-                yield inner, *(canonical_json(side[key]) if key in side else "nothing" for side in (expected, found))
-    elif expected != found:
-        yield place, canonical_json(expected), canonical_json(found)
 
 
 def _short(error: BaseException) -> str:

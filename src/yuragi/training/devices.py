@@ -39,18 +39,59 @@ def resolve_device(name: str = "auto") -> torch.device:
     return torch.device(f"{kind}:{number}" if number else kind)
 
 
+def check_number(device: torch.device, devices: int, batch: int) -> None:
+    """Refuse, with an `InputError`, to train on so many devices what cannot be trained on them.
+
+    device
+        the kind, as `resolve_device` gave it
+    devices
+        how many of it: GPUs, or processes on the processor
+    batch
+        images in a mini-batch, which the devices share
+    """
+    if devices < 1:
+        raise InputError(f"devices = {devices}: give 1 or more")
+    if devices == 1:
+        return
+    if device.type == "mps" or device.index is not None:
+        raise InputError(f"devices = {devices}: device '{device}' is a single one; give devices = 1, or device 'cuda' or 'cpu'")
+    if device.type == "cuda" and devices > torch.cuda.device_count():
+        raise InputError(f"devices = {devices}: this machine has {torch.cuda.device_count()} GPU(s); give at most that")
+    if batch < devices:
+        raise InputError(f"devices = {devices}: a mini-batch of {batch} images leaves some of them idle; raise training.batch, or use fewer")
+
+
 @contextlib.contextmanager
 def deterministic() -> Iterator[None]:
     """Inside the block torch uses algorithms that give the same numbers every time; afterwards its settings are as they were."""
+    with _settings_given_back():
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a pass over every new tensor
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.allow_tf32 = False  # 10 bits of mantissa, on by default for convolutions
+        torch.set_float32_matmul_precision("highest")
+        yield
+
+
+@contextlib.contextmanager
+def fastest() -> Iterator[None]:
+    """Inside the block a GPU may choose the fastest algorithm and round to TF32; afterwards torch's settings are as they were."""
+    with _settings_given_back():
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = True
+        torch.set_float32_matmul_precision("high")
+        yield
+
+
+@contextlib.contextmanager
+def _settings_given_back() -> Iterator[None]:
     enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory
     benchmark = torch.backends.cudnn.benchmark
     reduced = torch.backends.cudnn.allow_tf32
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a pass over every new tensor
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False  # 10 bits of mantissa, on by default for convolutions
+    products = torch.get_float32_matmul_precision()
     try:
         yield
     finally:
@@ -58,6 +99,7 @@ def deterministic() -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = fill
         torch.backends.cudnn.benchmark = benchmark
         torch.backends.cudnn.allow_tf32 = reduced
+        torch.set_float32_matmul_precision(products)
 
 
 def seeded_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from yuragi.errors import InputError
 from yuragi.files import canonical_json
 from yuragi.regularizers.base import Penalty, State
+from yuragi.training.live import Pace
 from yuragi.training.settings import TrainingSettings
-from yuragi.training.store import read_tensors, tensors_digest, write_tensors
+from yuragi.training.store import differences, read_tensors, tensors_digest, write_tensors
 
 if TYPE_CHECKING:
     from yuragi.targets import BrainTarget
@@ -43,7 +47,7 @@ def remove_checkpoint(scratch: str | os.PathLike[str], key: str) -> None:
         path.parent.rmdir()
 
 
-def fingerprint(
+def specification(
     network: torch.nn.Module,
     data: dict[str, torch.Tensor],
     settings: TrainingSettings,
@@ -51,26 +55,29 @@ def fingerprint(
     penalty: Penalty | None,
     target: BrainTarget | None,
     device: torch.device,
-) -> str:
-    """A digest of everything that decides a training's numbers, except the code: that is for the caller's key.
+    devices: int,
+) -> dict[str, Any]:
+    """Everything that decides a training's numbers, except the code: that is for the caller's key. Large things by their digests.
 
     network
         as it is before training
     data
         images and labels by name
+    device, devices
+        the kind, and how many of it
     """
-    specification = {
+    return {
         "settings": settings.canonical(),
         "seed": seed,
         "penalty": penalty.model_dump(mode="json") if penalty else None,
         "target": _target_digest(penalty, target),
-        "network": str(network),
+        "network": hashlib.sha256(str(network).encode()).hexdigest(),
         "parameters": tensors_digest(network.state_dict()),
         "data": tensors_digest(data),
         "device": device.type,
+        "devices": devices,
         "torch": torch.__version__,
     }
-    return hashlib.sha256(canonical_json(specification).encode()).hexdigest()
 
 
 def _target_digest(penalty: Penalty | None, target: BrainTarget | None) -> str | None:
@@ -82,46 +89,98 @@ def _target_digest(penalty: Penalty | None, target: BrainTarget | None) -> str |
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 
-def save_progress(
-    path: Path, digest: str, history: list[dict[str, int | float]], network: torch.nn.Module, optimiser: torch.optim.Optimizer, penalty: State
-) -> None:
-    """Write the network, the states of optimiser and penalty, and the history; every epoch seeds its own generators, so none is kept.
+@dataclass
+class Progress:
+    """Where a training stands at the end of an epoch; every epoch seeds its own generators, so none is kept.
 
-    digest
-        the `fingerprint`
-    history
+    history, paces
         one row for each epoch that is done
+    penalty
+        what the penalty has learned
+    best
+        the parameters and buffers of the best epoch, where the training stops early; else empty
+    """
+
+    history: list[dict[str, int | float]] = field(default_factory=list)
+    paces: list[Pace] = field(default_factory=list)
+    penalty: State = field(default_factory=dict)
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def save_progress(
+    path: Path,
+    spec: Mapping[str, Any],
+    progress: Progress,
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    precision: Mapping[str, int | float],
+) -> None:
+    """Write the network and all that the next epoch needs.
+
+    spec
+        the `specification`
+    optimiser, precision
+        their states are written; that of the precision is of a gradient scaler, and empty without one
     """
     tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
     for number, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{number}/{name}": value for name, value in state.items() if value is not None}
-    tensors |= {f"penalty/{name}": value for name, value in penalty.items()}
-    write_tensors(tensors, {"fingerprint": digest, "history": history}, path)
+    tensors |= {f"penalty/{name}": value for name, value in progress.penalty.items()}
+    tensors |= {f"best/{name}": value for name, value in progress.best.items()}
+    record = {
+        "specification": spec,
+        "history": [list(row.items()) for row in progress.history],  # JSON with sorted keys would lose the order of columns
+        "paces": progress.paces,
+        "precision": dict(precision),
+        "penalty_devices": {name: str(value.device) for name, value in progress.penalty.items()},
+    }
+    write_tensors(tensors, record, path)
 
 
 def load_progress(
-    path: Path, digest: str, network: torch.nn.Module, optimiser: torch.optim.Optimizer
-) -> tuple[list[dict[str, int | float]], State]:
-    """Take up the checkpoint at ``path`` if it is whole and of this very training; its history and the penalty's state, else empty ones."""
+    path: Path, spec: Mapping[str, Any], network: torch.nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[Progress, dict[str, int | float]]:
+    """Take up the checkpoint at ``path`` if it is whole and of this very training.
+
+    Returns where that training stood and the state of its precision, else those of a start. A checkpoint of another specification is never used: a
+    line on standard error names the first difference, and the next checkpoint of this training takes its place.
+    """
     if not path.exists():
-        return [], {}
+        return Progress(), {}
     try:
         tensors, record = read_tensors(path)
     except InputError as error:
         _log(f"checkpoint ignored, training starts anew: {error}")
-        return [], {}
-    if record.get("fingerprint") != digest:
-        _log(f"checkpoint ignored, training starts anew: {path} is of another specification, network or data")
-        return [], {}
-    network.load_state_dict({name.removeprefix("network/"): value for name, value in tensors.items() if name.startswith("network/")})
+        return Progress(), {}
+    for key, expected, found in differences(json.loads(canonical_json(spec)), record.get("specification", {})):
+        _log(f"checkpoint ignored, training starts anew: {path} is of another specification, {key} = {_short(found)} and not {_short(expected)}")
+        return Progress(), {}
+    network.load_state_dict(_under("network/", tensors))
+    _load_optimiser(optimiser, _under("optimiser/", tensors))
+    penalty = {name: value.to(record["penalty_devices"][name]) for name, value in _under("penalty/", tensors).items()}
+    _log(f"resumed after epoch {len(record['history'])} from {path}")
+    history = [dict(row) for row in record["history"]]
+    return Progress(history, [Pace(*pace) for pace in record["paces"]], penalty, _under("best/", tensors)), record["precision"]
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     states: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
-        if name.startswith("optimiser/"):
-            _, number, entry = name.split("/")
-            states.setdefault(int(number), {})[entry] = value
+        number, entry = name.split("/")
+        parameter = parameters[int(number)]
+        # In the memory layout of its parameter, as the optimiser made it.
+        kept = torch.empty_like(parameter, dtype=value.dtype).copy_(value) if value.shape == parameter.shape else value
+        states.setdefault(int(number), {})[entry] = kept
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
-    _log(f"resumed after epoch {len(record['history'])} from {path}")
-    return record["history"], {name.removeprefix("penalty/"): value for name, value in tensors.items() if name.startswith("penalty/")}
+
+
+def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _log(line: str) -> None:

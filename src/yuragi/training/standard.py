@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
-from dataclasses import dataclass
-from math import ceil
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from yuragi.attacks.passes import check_images
 from yuragi.errors import InputError
 from yuragi.progress import track
-from yuragi.randomness import derive_seed
-from yuragi.regularizers.base import Batch, Penalty, State
-from yuragi.training.accuracy import accuracy
-from yuragi.training.devices import deterministic, resolve_device, seeded_generator
+from yuragi.regularizers.base import Penalty
+from yuragi.training.accuracy import accuracy, measured
+from yuragi.training.devices import check_number, deterministic, fastest, resolve_device
+from yuragi.training.epoch import Task, one_epoch
+from yuragi.training.examples import Examples, checked
 from yuragi.training.labels import randomised_labels
-from yuragi.training.resume import checkpoint_path, fingerprint, load_progress, remove_checkpoint, save_progress
+from yuragi.training.live import Pace, write_live
+from yuragi.training.memory import naming_the_knob
+from yuragi.training.passes import TrainingPass
+from yuragi.training.processes import DivergedError, fabric_for, launched
+from yuragi.training.resume import Progress, checkpoint_path, load_progress, remove_checkpoint, save_progress, specification
 from yuragi.training.settings import TrainingSettings
+from yuragi.training.stopping import best_epoch, is_over
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from yuragi.targets import BrainTarget
 
 __all__ = ["train", "remove_checkpoint"]
@@ -45,17 +53,20 @@ def train(
     scratch: str | os.PathLike[str] | None = None,
     key: str = "training",
     device: str = "cpu",
+    devices: int = 1,
     chunk: int = 2048,
+    live: str | os.PathLike[str] | None = None,
     description: str = "training, epochs",
 ) -> pd.DataFrame:
     """Train a network in place: minimise the cross-entropy plus the penalty, and return the history.
 
     The noise of a stochastic network is on: one draw for each image and step. Its variance is set anew, relative to the stimulus-driven
     variance, before the first and after every epoch. The penalty acts on activity without noise. The same arguments give the same bytes on
-    one device with one number of threads, whether or not the training was interrupted.
+    one device with one number of threads, whether or not the training was interrupted, unless the settings forgo it with ``deterministic: false``.
 
     network
-        a `yuragi.models.network.Network`; changed, and left on the device in evaluation mode
+        a `yuragi.models.network.Network`; changed, and left on the device in evaluation mode. Where the settings stop early it is that of the best
+        epoch
     images
         (image, channel, height, width), values in [0, 1]
     labels
@@ -63,160 +74,155 @@ def train(
     settings
         epochs, batch, learning rate and the rest
     seed
-        decides the order of images, the noise and the random labels; each epoch derives its own generators from it
+        decides the order of images, their augmentation, the noise, the random labels and which images are held aside; each epoch derives its own
+        generators from it
     penalty
         a penalty on hidden activity
     target
         the brain target, where the penalty names its stages
     validation
-        held-out images and labels, for the column ``held_out_accuracy``
+        held-out images and labels, for the column ``held_out_accuracy``: nothing is decided by them
     scratch, key
-        folder for checkpoints, and the name of this run in it: a digest of specification and code. The last epoch reached is taken up from there.
-        None: no checkpoints. `remove_checkpoint` removes them
-    device
-        ``auto``, ``cpu``, ``cuda`` or ``mps``
+        folder for checkpoints, and the name of this run in it: a digest of specification and code. The last epoch reached is taken up from there; a
+        checkpoint of another specification under the same key is not used, and is overwritten. None: no checkpoints. `remove_checkpoint` removes
+        them
+    device, devices
+        ``auto``, ``cpu``, ``cuda`` or ``mps``, and how many of it: GPUs of this machine, or processes on its processor. Several share every
+        mini-batch; then a penalty and batch normalisation see the share of their process, and a script needs ``if __name__ == "__main__"``
     chunk
         most images that go through the network at once where activity and accuracy are measured; mini-batches have ``settings.batch``
+    live
+        a CSV file that holds the history so far after every epoch, with seconds and images a second. None: no such file
     description
         what the progress line says
 
     Returns one row an epoch: ``epoch`` (1-based), ``loss`` (minimised, mean over images, weight decay aside), ``penalty`` (its part of the
-    loss), ``train_accuracy`` (of the mini-batches as they were met) and, with ``validation``, ``held_out_accuracy``. An `InputError`
-    tells images or labels that do not fit, and a training that diverged.
+    loss), ``train_accuracy`` (of the mini-batches as they were met), what the penalty reports, with images held aside ``validation_loss`` and
+    ``validation_accuracy`` and, with ``validation``, ``held_out_accuracy``. An `InputError` tells images or labels that do not fit, a training
+    that diverged (its last good checkpoint stays) and memory that does not suffice.
     """
     where = resolve_device(device)
-    data = _on_device(network, images, labels, where)
-    held_out = _on_device(network, *validation, where, "held-out ") if validation is not None else None
-    if settings.batch > len(data.images):
-        raise InputError(f"batch = {settings.batch}: there are only {len(data.images)} training images; lower it to at most that")
-    network.to(where)
-    everything = {"images": data.images, "labels": data.labels}
-    if held_out is not None:
-        everything |= {"held-out images": held_out.images, "held-out labels": held_out.labels}
+    check_number(where, devices, settings.batch)
+    given = checked(network, images, labels)
+    held_out = checked(network, *validation, "held-out ") if validation is not None else None
+    training, aside = given.divided(settings.validation_fraction, seed)
+    if settings.batch > len(training):
+        raise InputError(f"batch = {settings.batch}: there are only {len(training)} training images; lower it to at most that")
     path = checkpoint_path(scratch, key) if scratch is not None else None
-    digest = fingerprint(network, everything, settings, seed, penalty, target, where) if path is not None else ""
-    optimiser = _optimiser(network, settings)
+    spec = None
+    if path is not None:
+        everything = {"images": given.images, "labels": given.labels}
+        if held_out is not None:
+            everything |= {"held-out images": held_out.images, "held-out labels": held_out.labels}
+        spec = specification(network, everything, settings, seed, penalty, target, where, devices)
     if settings.random_labels:
-        drawn, _ = randomised_labels(data.labels.cpu().numpy(), settings.random_labels, network.n_classes, seed)
-        data = _Data(data.images, torch.from_numpy(drawn).to(where))
-
-    with deterministic():
-        network.eval()
-        if network.stochastic:
-            network.calibrate(data.images, batch=chunk)
-        history, state = load_progress(path, digest, network, optimiser) if path is not None else ([], {})
-        saved = time.monotonic()
-        for epoch in track(range(len(history) + 1, settings.epochs + 1), description):
-            row, state = _one_epoch(network, data, settings, optimiser, penalty, target, state, seed, epoch, chunk)
-            if network.stochastic:
-                network.calibrate(data.images, batch=chunk)
-            if held_out is not None:
-                generator = seeded_generator(derive_seed(seed, "held-out", epoch), where)
-                row["held_out_accuracy"] = accuracy(network, held_out.images, held_out.labels, generator, chunk=chunk)
-            history.append(row)
-            if path is not None and (epoch == settings.epochs or time.monotonic() - saved >= CHECKPOINT_SECONDS):
-                save_progress(path, digest, history, network, optimiser, state)
-                saved = time.monotonic()
+        drawn, _ = randomised_labels(training.labels.cpu().numpy(), settings.random_labels, network.n_classes, seed)
+        training = Examples(training.images, torch.from_numpy(drawn).to(training.labels.device))
+    if devices > 1:
+        network.cpu()  # whose memory processes can share
+    run = _Run(Task(network, training, settings, seed, penalty, target, chunk), aside, held_out, path, spec, live, description)
+    history = launched(fabric_for(where, devices, settings), _trained, run)
+    network.to(where).eval()
     return pd.DataFrame(history)
 
 
 @dataclass(frozen=True)
-class _Data:
-    """Images (image, channel, height, width) and their labels (image,), on the device."""
+class _Run:
+    """A task with all that is watched and kept beside it."""
 
-    images: torch.Tensor
-    labels: torch.Tensor
-
-
-def _on_device(
-    network: torch.nn.Module, images: np.ndarray | torch.Tensor, labels: np.ndarray | torch.Tensor, device: torch.device, which: str = ""
-) -> _Data:
-    data = _Data(_tensor(images), _tensor(labels))
-    check_images(data.images, data.labels)
-    if int(data.labels.max()) >= network.n_classes:
-        raise InputError(
-            f"{which}labels: {int(data.labels.max())} occurs, but the network has classes 0 to {network.n_classes - 1}; check the data set"
-        )
-    return _Data(data.images.to(next(network.parameters()).dtype).to(device), data.labels.to(device))
+    task: Task
+    aside: Examples | None
+    held_out: Examples | None
+    path: Path | None
+    spec: dict[str, Any] | None
+    live: str | os.PathLike[str] | None
+    description: str
 
 
-def _tensor(values: np.ndarray | torch.Tensor) -> torch.Tensor:
-    # torch takes neither read-only arrays nor reversed ones.
-    return values if isinstance(values, torch.Tensor) else torch.from_numpy(np.require(values, requirements=["C", "W"]))
+def _trained(fabric: Fabric, run: _Run) -> list[dict[str, int | float]]:
+    """Train in this process, and return the history."""
+    given = run.task.network
+    if fabric.world_size > 1:  # the memory of the given one is shared by the processes and the caller
+        run = replace(run, task=replace(run.task, network=copy.deepcopy(run.task.network)))
+    settings, network, device = run.task.settings, run.task.network, fabric.device
+    network.to(device, memory_format=torch.channels_last if settings.channels_last else torch.preserve_format).eval()
+    placed = {name: part.placed(device, settings.data_on_device) for name, part in vars(run).items() if isinstance(part, Examples)}
+    run = replace(run, task=replace(run.task, training=run.task.training.placed(device, settings.data_on_device)), **placed)
+    with deterministic() if settings.deterministic else fastest():
+        optimiser = _optimiser(network, settings)
+        progress, precision = Progress(), {}
+        if run.path is not None and run.spec is not None:
+            progress, precision = load_progress(run.path, run.spec, network, optimiser)
+        if precision:
+            fabric.strategy.precision.load_state_dict(precision)
+        if not progress.history:
+            _calibrate(run)
+        _epochs(fabric, run, optimiser, progress)
+        if progress.best:
+            network.load_state_dict(progress.best)
+    network.to(memory_format=torch.contiguous_format)
+    if network is not given and fabric.is_global_zero:
+        given.load_state_dict(network.state_dict())
+    return progress.history
+
+
+def _epochs(fabric: Fabric, run: _Run, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
+    """Epoch after epoch until the last, or until waiting is no use; ``progress`` grows with them."""
+    task, settings, network = run.task, run.task.settings, run.task.network
+    forward = fabric.strategy.setup_module(TrainingPass(network))
+    if settings.compile:
+        # Of fixed shapes: a compilation for any shape would depend on which batches were met before an interruption.
+        forward = torch.compile(forward, dynamic=False)
+    steps = fabric.setup_optimizers(optimiser)
+    saved = time.monotonic()
+    epochs = range(len(progress.history) + 1, settings.epochs + 1)
+    for epoch in track(epochs, run.description) if fabric.is_global_zero else epochs:
+        if is_over(progress.history, settings):
+            break
+        started = time.monotonic()
+        try:
+            row, progress.penalty, seconds = one_epoch(fabric, forward, steps, task, progress.penalty, epoch)
+        except DivergedError as error:
+            kept = run.path is not None and run.path.exists()
+            raise DivergedError(f"{error}; the last good checkpoint stays in {run.path}" if kept else str(error)) from None
+        _calibrate(run)
+        # One process decides for all, for their numbers may differ in the last digit.
+        progress.history.append(fabric.broadcast(row | _watched(run, epoch)))
+        if settings.patience is not None and best_epoch(progress.history, settings) == epoch:
+            progress.best = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+        progress.paces.append(Pace(time.monotonic() - started, len(task.training) / max(seconds, 1e-9)))
+        if not fabric.is_global_zero:
+            continue
+        if run.live is not None:
+            write_live(progress.history, progress.paces, run.live)
+        last = epoch == settings.epochs or is_over(progress.history, settings)
+        if run.path is not None and (last or time.monotonic() - saved >= CHECKPOINT_SECONDS):
+            save_progress(run.path, run.spec, progress, network, optimiser, fabric.strategy.precision.state_dict())
+            saved = time.monotonic()
+
+
+def _watched(run: _Run, epoch: int) -> dict[str, float]:
+    """What is measured on images that are not trained on."""
+    task, device, watched = run.task, next(run.task.network.parameters()).device, {}
+    with naming_the_knob("chunk", task.chunk):
+        if run.aside is not None:
+            generator = task.generator("held aside", epoch, device=device)
+            scores = measured(task.network, run.aside.images, run.aside.labels, generator, chunk=task.chunk)
+            watched["validation_loss"] = float(scores.loss.double().mean())
+            watched["validation_accuracy"] = float(scores.fraction_correct.double().mean())
+        if run.held_out is not None:
+            generator = task.generator("held-out", epoch, device=device)
+            watched["held_out_accuracy"] = accuracy(task.network, run.held_out.images, run.held_out.labels, generator, chunk=task.chunk)
+    return watched
+
+
+def _calibrate(run: _Run) -> None:
+    if run.task.network.stochastic:
+        with naming_the_knob("chunk", run.task.chunk):
+            run.task.network.calibrate(run.task.training.images, batch=run.task.chunk)
 
 
 def _optimiser(network: torch.nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     if settings.optimiser == "sgd":
         return torch.optim.SGD(network.parameters(), lr=settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay)
     return torch.optim.Adam(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-
-
-def _one_epoch(
-    network: torch.nn.Module,
-    data: _Data,
-    settings: TrainingSettings,
-    optimiser: torch.optim.Optimizer,
-    penalty: Penalty | None,
-    target: BrainTarget | None,
-    state: State,
-    seed: int,
-    epoch: int,
-    chunk: int,
-) -> tuple[dict[str, int | float], State]:
-    """Take the optimiser's steps of one epoch; its row of the history, and what the penalty has learned."""
-    count, device = len(data.images), data.images.device
-    noise = seeded_generator(derive_seed(seed, "noise", epoch), device)
-    drawn = seeded_generator(derive_seed(seed, "penalty", epoch), device)
-    # On the processor, so that every device meets the images in the same order.
-    order = torch.randperm(count, generator=seeded_generator(derive_seed(seed, "order", epoch))).to(device)
-    batches = order.tensor_split(ceil(count / settings.batch))
-    first = (epoch - 1) * len(batches)
-    # Sums stay on the device until the epoch's end: reading one waits for all that was queued before it.
-    losses, penalties, correct = (torch.zeros(len(batches), device=device) for _ in range(3))
-    network.train()
-    for step, batch in enumerate(batches):
-        if penalty is not None and (step == 0 or (penalty.refresh is not None and step % penalty.refresh == 0)):
-            state = penalty.prepare(network, data.images, target, state, drawn, chunk=chunk)
-        images, labels = data.images[batch], data.labels[batch]
-        due = penalty is not None and penalty.due(first + step)
-        logits, activities = _forward(network, images, noise, penalty.reads() if penalty is not None and due else ())
-        loss = torch.nn.functional.cross_entropy(logits, labels)
-        if penalty is not None and due:
-            added = penalty.every * penalty.loss(Batch(network, images, labels, logits, activities, drawn), state)
-            penalties[step] = added.detach() * len(batch)
-            loss = loss + added
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses[step] = loss.detach() * len(batch)
-        correct[step] = (logits.argmax(1) == labels).sum()
-    network.eval()
-    _check_finite(network, losses, epoch, settings)
-    sums = {"loss": losses, "penalty": penalties, "train_accuracy": correct}
-    row = {"epoch": epoch} | {name: float(values.cpu().double().sum()) / count for name, values in sums.items()}
-    return row | (penalty.report(state) if penalty is not None else {}), state
-
-
-def _forward(
-    network: torch.nn.Module, images: torch.Tensor, noise: torch.Generator, layers: tuple[str, ...]
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """The logits, and the activity without noise of the layers that a penalty reads, as they return it."""
-    if not layers:
-        return network(images, noise), {}
-    if network.stochastic:
-        return network(images, noise), network.activities(images, layers, flat=False)
-    # Without noise one pass gives both: the last layer's activity is the logits.
-    last = network.layer_names[-1]
-    activities = network.activities(images, [*layers, last], flat=False)
-    return activities[last], activities
-
-
-def _check_finite(network: torch.nn.Module, losses: torch.Tensor, epoch: int, settings: TrainingSettings) -> None:
-    broken = (~losses.isfinite()).nonzero()
-    if len(broken) or not all(parameter.isfinite().all() for parameter in network.parameters()):
-        # A last step that breaks the parameters shows in no loss of its epoch.
-        step = int(broken[0]) + 1 if len(broken) else len(losses)
-        raise InputError(
-            f"the training became infinite or undefined at step {step} of epoch {epoch} with learning_rate = {settings.learning_rate}; "
-            "lower it, or the penalty's weight"
-        )

@@ -78,3 +78,16 @@ def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
         combined.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}\n".encode())
         combined.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return combined.hexdigest()
+
+
+def differences(expected: Any, found: Any, place: str = "") -> Iterator[tuple[str, str, str]]:
+    """(dotted key, expected value, found value) wherever two plain structures differ."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key in sorted(expected.keys() | found.keys()):
+            inner = f"{place}.{key}" if place else key
+            if key in expected and key in found:
+                yield from differences(expected[key], found[key], inner)
+            else:
+                yield inner, *(canonical_json(side[key]) if key in side else "nothing" for side in (expected, found))
+    elif expected != found:
+        yield place, canonical_json(expected), canonical_json(found)

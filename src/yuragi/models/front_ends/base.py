@@ -17,16 +17,22 @@ FRONT_END = "front_end"
 class FrontEnd(Plugin):
     """A stage before the first layer of a network, after its normalisation."""
 
+    def names(self) -> tuple[str, ...]:
+        """The names of the layers that it becomes, in order, the first of them `FRONT_END`."""
+        return (FRONT_END,)
+
     @abstractmethod
-    def build(self, image_shape: tuple[int, int, int], generator: torch.Generator) -> torch.nn.Module:
-        """The module, on the CPU.
+    def build(self, image_shape: tuple[int, int, int], generator: torch.Generator) -> dict[str, torch.nn.Module]:
+        """The modules by name, in the order of `names`, on the CPU.
 
         image_shape
             (channel, height, width) of the images
         generator
-            the only source of what is random in it
+            the only source of what is random in them
+
+        Errors: as `output_shape`.
         """
 
     @abstractmethod
     def output_shape(self, image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
-        """(channel, height, width) of what it returns; an `InputError` tells images that it cannot take."""
+        """(channel, height, width) of what the last of them returns; an `InputError` tells images that it cannot take."""

@@ -1,0 +1,106 @@
+"""Train one network of an arm on random labels, one for each fraction of them, and write how fast it learns them by rote."""
+
+from __future__ import annotations
+
+from pydantic import Field, PositiveInt, model_validator
+
+from yuragi.jobs.base import InputPath, Job, OutputPath
+from yuragi.jobs.train import Arm, chosen_training
+from yuragi.models.base import Architecture
+from yuragi.plugins import any_of
+from yuragi.settings import Settings
+from yuragi.training.settings import TrainingSettings
+
+
+class Memorisation(Settings):
+    """The test of memorisation."""
+
+    images: PositiveInt = Field(2000, description="training images whose labels are to be learned by rote, drawn from all of them")
+    fractions: tuple[float, ...] = Field(
+        (0.5, 1.0), min_length=1, description="of labels that are drawn at random, each in (0, 1]; a network is trained anew for each"
+    )
+    epochs: PositiveInt = Field(100, description="passes over these images; learning by rote takes longer than learning")
+    draws: PositiveInt = Field(8, description="draws of a stochastic network's noise that accuracy is averaged over after every epoch")
+
+
+class Spec(Memorisation):
+    network: any_of("yuragi.models", Architecture) = Field(description="the architecture")
+    training: TrainingSettings = Field(
+        TrainingSettings(),
+        description="how it is trained, but for the epochs of this test, a batch of at most its images, and no image held aside to stop early",
+    )
+    arm: Arm = Field(Arm(), description="the constraints that it carries")
+    place: PositiveInt = Field(1, description="1 takes the best of the learning rates in --choice, 2 the second best …")
+    seed: int = Field(0, ge=0, description="seed of the parameters, of the choice of images, of the random labels and of the noise")
+    chunk: PositiveInt = Field(2048, description="most images that go through the network at once where activity is measured")
+
+    def by_rote(self, training: TrainingSettings) -> TrainingSettings:
+        """The settings of the training on random labels, from those of the ordinary one."""
+        own = {"epochs": self.epochs, "batch": min(training.batch, self.images)}
+        without = {"validation_fraction": 0.0, "patience": None, "stop_on": "loss"}
+        return TrainingSettings.model_validate(training.model_dump() | own | without)
+
+    @model_validator(mode="after")
+    def _training_fits(self) -> Spec:
+        self.by_rote(self.training)
+        return self
+
+
+def run(
+    images: InputPath,
+    table: OutputPath,
+    *,
+    spec: Spec,
+    target: InputPath | None = None,
+    choice: InputPath | None = None,
+    scratch: str = ".snakemake/yuragi",
+    device: str = "auto",
+) -> None:
+    """Write one row a fraction and epoch, and only then remove the checkpoints."""
+    import hashlib
+
+    import numpy as np
+
+    from yuragi.datasets.splits import split
+    from yuragi.errors import InputError
+    from yuragi.files import canonical_json, read_netcdf, sha256_of, write_table
+    from yuragi.randomness import derive_seed
+    from yuragi.targets import BrainTarget
+    from yuragi.training.build import build_network
+    from yuragi.training.memorisation import memorise, remove_progress
+
+    if spec.arm.needs_target and target is None:
+        raise InputError("--target: this arm reads the brain target; give the file that the step 'target' wrote")
+    brain = BrainTarget.read(target) if target is not None else None
+    data = read_netcdf(images, "images")
+    training_images, training_labels = split(data, "train")
+    if spec.images > len(training_labels):
+        raise InputError(f"images = {spec.images}: the set has {len(training_labels)} training images; lower it to at most that")
+    # Arms of one seed learn the same images.
+    generator = np.random.default_rng(derive_seed(spec.seed, "memorised images"))
+    chosen = np.sort(generator.choice(len(training_labels), size=spec.images, replace=False))
+    held_out_images, held_out_labels = split(data, "test")
+    # As many held-out images as training images, and not all of them, or most of the time would go there.
+    held_out = held_out_images[: spec.images], held_out_labels[: spec.images]
+    n_classes = len(data.attrs["classes"])
+    inputs = [sha256_of(path) for path in (images, target, choice) if path is not None]
+    key = hashlib.sha256(canonical_json([Job("memorise").digest(spec), spec.canonical(), inputs]).encode()).hexdigest()[:32]
+    architecture = spec.arm.architecture(spec.network)
+    curves = memorise(
+        lambda: build_network(architecture, training_images.shape[1:], n_classes, seed=spec.seed, noise=spec.arm.noise, target=brain),
+        training_images[chosen],
+        training_labels[chosen],
+        spec.by_rote(chosen_training(spec.training, choice, spec.place)),
+        seed=spec.seed,
+        fractions=spec.fractions,
+        penalty=spec.arm.penalty,
+        target=brain,
+        held_out=held_out,
+        draws=spec.draws,
+        scratch=scratch,
+        key=key,
+        device=device,
+        chunk=spec.chunk,
+    )
+    write_table(curves, table)
+    remove_progress(scratch, key, spec.fractions)

@@ -1,0 +1,91 @@
+"""What the settings of architectures mean, and which of them are refused."""
+
+from __future__ import annotations
+
+import math
+
+import pydantic
+import pytest
+import torch
+
+from yuragi.errors import InputError
+from yuragi.models import CNN, VGG, Perceptron, ResNet18, ResNet50
+from yuragi.models.base import Architecture
+from yuragi.noise import WhiteNoise
+from yuragi.plugins import discover
+
+KINDS = discover("yuragi.models", Architecture)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_first_weights_have_the_stated_scale(activation: str) -> None:
+    network = Perceptron(hidden=(400, 300), activation=activation).build((1, 28, 28), 10, seeded())
+    gain = math.sqrt(2) if activation == "relu" else 1.0
+    expected = {"hidden1": gain / 28, "hidden2": gain / 20, "output": 1 / math.sqrt(300)}
+    for name, layer in network.layers.items():
+        weights = dict(layer.named_parameters())
+        matrix = next(values for key, values in weights.items() if key.endswith("weight"))
+        bias = next(values for key, values in weights.items() if key.endswith("bias"))
+        assert matrix.std().item() == pytest.approx(expected[name], rel=5 / math.sqrt(2 * matrix.numel()))
+        assert not bias.any()
+
+
+def test_perceptron_names_its_layers() -> None:
+    assert Perceptron(hidden=(5, 4, 3)).build((1, 8, 8), 2, seeded()).layer_names == ("hidden1", "hidden2", "hidden3", "output")
+
+
+def test_lists_from_a_configuration_hash_and_compare() -> None:
+    assert Perceptron.model_validate({"kind": "perceptron", "hidden": [5, 4]}) == Perceptron(hidden=(5, 4))
+    assert hash(CNN(channels=[4, 8])) == hash(CNN(channels=(4, 8)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("perceptron", {"hidden": []}),
+        ("perceptron", {"hidden": [0]}),
+        ("perceptron", {"activation": "sine"}),
+        ("cnn", {"kernel": 4}),
+        ("cnn", {"channels": [4]}),
+        ("cnn", {"activation": "sine"}),
+        ("vgg", {"groups": []}),
+        ("vgg", {"groups": [[]]}),
+        ("vgg", {"groups": [[0]]}),
+        ("resnet18", {"width": 0}),
+        ("resnet50", {"width": 0}),
+    ],
+)
+def test_wrong_settings_are_refused(kind: str, wrong: dict[str, object]) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        KINDS[kind](**wrong)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "smallest", "remedy"),
+    [
+        (CNN(), 4, "use perceptron"),
+        (CNN(padding=False), 10, "use perceptron"),
+        (CNN(padding=False, kernel=5), 16, "use perceptron"),
+        (VGG(), 17, "fewer groups"),
+        (VGG(groups=((2,), (2,))), 3, "fewer groups"),
+        (ResNet18(width=2), 8, "use cnn"),
+        (ResNet50(width=2), 32, "use resnet18"),
+    ],
+    ids=str,
+)
+def test_images_too_small_are_refused_and_the_smallest_are_not(architecture: Architecture, smallest: int, remedy: str) -> None:
+    with pytest.raises(InputError, match=rf"image_shape = \(3, 40, {smallest - 1}\): .*{smallest} by {smallest} pixels or more, or .*{remedy}"):
+        architecture.build((3, 40, smallest - 1), 10, seeded())
+    shape = (3, smallest, smallest)
+    assert architecture.build(shape, 10, seeded()).eval()(torch.zeros(2, *shape)).shape == (2, 10)
+
+
+def test_what_cannot_be_built_is_refused() -> None:
+    with pytest.raises(InputError, match="'conv1' does not exist"):
+        Perceptron().build((1, 8, 8), 10, seeded(), [WhiteNoise(layer="conv1", relative_variance=0.1)])
+    with pytest.raises(InputError, match="given twice"):
+        Perceptron().build((1, 8, 8), 10, seeded(), [WhiteNoise(relative_variance=0.1)] * 2)
