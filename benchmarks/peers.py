@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import operator
 import os
 import pkgutil
@@ -121,7 +122,9 @@ def measure(comparison: Comparison) -> dict[str, Any]:
 
 def row(comparison: Comparison, found: dict[str, Any]) -> dict[str, Any]:
     """What was found beside what is asked."""
-    ratio = None if found["peer_seconds"] is None else found["peer_seconds"] / found["ours_seconds"]
+    ratio = None if found["peer_seconds"] is None else math.inf
+    if ratio is not None and found["ours_seconds"] > 0:  # what ours adds may be less than the rounds differ by
+        ratio = found["peer_seconds"] / found["ours_seconds"]
     difference = found.get("difference")
     held = (
         (comparison.faster is None or (ratio is not None and ratio >= comparison.faster))

@@ -78,8 +78,8 @@ WRONG = {
     "specification of random bytes": (["spectra", "v1.nc", "out.nc", "--spec", "@random.json"], ["--spec @random.json: cannot be read"]),
     "ranks beyond the spectrum": (["spectra", "v1.nc", "out.nc", "--ranks", "[5, 40]"], ["v1.nc: ranks: (5, 40)", "length 30"]),
     "responses without repeats": (
-        ["ingest", "out.nc", "--dataset", "{kind: simulated_responses, stimuli: 60, units: 30, repeats: 1}"],
-        ["out.nc: responses: one repeat only", "use data with repeats"],
+        ["spectra", "single.nc", "out.nc", "--ranks", "[5, 20]"],
+        ["single.nc: responses: one repeat only", "data with repeats"],
     ),
     "broken input": (["spectra", "broken.nc", "out.nc"], ["broken.nc: cannot be read as NetCDF", "make it again"]),
     "input of another step": (["activity", "v1.nc", "out.nc", "plain-seed0.safetensors"], ["v1.nc: holds no variable 'images'"]),
@@ -106,6 +106,7 @@ def test_what_is_wrong_is_one_line_and_leaves_nothing(
     arguments: list[str], expected: list[str], folder: Path, responses: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "v1.nc").write_bytes(responses)
+    write_netcdf(xr.load_dataset(folder / "v1.nc").isel(repeat=[0]), folder / "single.nc")
     (folder / "broken.nc").write_bytes(responses[: len(responses) // 2])
     (folder / "plain-seed0.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{")
     (folder / "random.json").write_bytes(b"\x85\xff\x00")

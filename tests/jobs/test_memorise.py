@@ -65,7 +65,8 @@ def test_an_arm_of_the_brain_target_wants_it(images: Path, tmp_path: Path) -> No
 
 def test_the_training_is_that_of_the_arm_but_for_its_length() -> None:
     training = {"batch": 1000, "epochs": 50, "learning_rate": 0.01, "validation_fraction": 0.1, "patience": 3}
-    by_rote = memorise.Spec.model_validate(SPEC | {"training": training}).by_rote
+    spec = memorise.Spec.model_validate(SPEC | {"training": training})
+    by_rote = spec.by_rote(spec.training)
     assert (by_rote.batch, by_rote.epochs, by_rote.learning_rate) == (100, 3, 0.01)
     assert (by_rote.validation_fraction, by_rote.patience) == (0, None)
     with pytest.raises(InputError, match="warmup_epochs = 5: the training has 3 epochs"):

@@ -31,7 +31,7 @@ def check(config: Config) -> None:
         _known(f"choices.{name}.experiment", choice.experiment, config.experiments)
     _check_null_comparison(config)
     _check_hierarchies(config)
-    for name in config.responses():
+    for name in config.measured_responses():
         _check_spectrum(config, name)
     for name in config.spontaneous_recordings():
         _check_autoregression(config, name)
@@ -59,7 +59,7 @@ def _check_target(config: Config) -> None:
     if not any((target.file, target.reference, target.stages, target.spontaneous, target.similarity)):
         raise ValueError("target: it names no stages, no spontaneous activity, no similarity, no file and no reference; give one of them, or null")
     for name in target.stages.values():
-        if name in config.responses() and target.estimator not in config.spectra_of(name).estimators:
+        if name in config.measured_responses() and target.estimator not in config.spectra_of(name).estimators:
             raise ValueError(f"target.estimator = '{target.estimator}': spectra.estimators does not name it for recordings.{name}; add it there")
     for stage, name in target.stages.items():
         _known(f"target.stages.{stage}", name, config.responses())
@@ -67,6 +67,10 @@ def _check_target(config: Config) -> None:
             raise ValueError("target.stages.spontaneous: this is the name of the spontaneous model; rename the stage")
     if target.similarity is not None:
         _known("target.similarity", target.similarity, config.responses())
+        if not getattr(config.recordings[target.similarity], "images", False):
+            raise ValueError(
+                f"target.similarity = '{target.similarity}': it is read without its images; set recordings.{target.similarity}.images: true"
+            )
     if target.spontaneous is not None:
         _known("target.spontaneous", target.spontaneous, config.spontaneous_recordings())
     if isinstance(target.variance_ratio, str):
@@ -80,9 +84,11 @@ class Offer(NamedTuple):
     spontaneous: bool
     variance_ratio: bool
     similarity: bool
+    alignment: bool
     add_spontaneous: str
     add_variance_ratio: str
     add_similarity: str
+    add_alignment: str
 
 
 def _offered(target: TargetDescription) -> Offer:
@@ -92,9 +98,11 @@ def _offered(target: TargetDescription) -> Offer:
             target.spontaneous is not None,
             target.variance_ratio is not None,
             target.similarity is not None,
+            target.alignment is not None,
             "target.spontaneous; name a recording of spontaneous activity there",
             "target.variance_ratio; give a number or the name of responses there",
             "target.similarity; name responses that are read with their images there",
+            "target.alignment; give a number there, measured with yuragi.spontaneous.response_alignment",
         )
     from yuragi.targets import BrainTarget, reference_names, reference_target
 
@@ -118,9 +126,11 @@ def _held(held: BrainTarget, where: str) -> Offer:
         held.spontaneous is not None,
         held.variance_ratio is not None,
         held.similarity is not None,
+        held.alignment is not None,
         f"a spontaneous model, and {where} holds none; add it there",
         f"variance_ratio, and {where} holds none; add it there, or give a number here",
         f"similarities of stimuli, and {where} holds none; add them there",
+        f"alignment, and {where} holds none; add it there, or give a number here",
     )
 
 
@@ -143,8 +153,10 @@ def _check_offer(key: str, arm: Arm, offer: Offer) -> None:
         if arm.penalty.needs_target and not arm.penalty.asks() and not offer.similarity:
             raise ValueError(f"{key}.penalty: it needs {offer.add_similarity}")
     if arm.noise is not None and arm.noise.needs_target:
-        if arm.noise.kind != "white" and not offer.spontaneous:
+        if arm.noise.needs_spontaneous and not offer.spontaneous:
             raise ValueError(f"{key}.noise: it needs {offer.add_spontaneous}")
+        if arm.noise.needs_alignment and not offer.alignment:
+            raise ValueError(f"{key}.noise.alignment: 'target' needs {offer.add_alignment}")
         if arm.noise.relative_variance == "target" and not offer.variance_ratio:
             raise ValueError(f"{key}.noise.relative_variance: 'target' needs {offer.add_variance_ratio}")
 
@@ -196,10 +208,9 @@ def _check_layers(key: str, arm: Arm, where: str, experiment: Experiment) -> Non
         inner = ", ".join(experiment.network.own_names()[:-1])
         raise ValueError(f"{key}.whitened = '{arm.whitened}': {where} has no such layer before its last; it has {inner}") from None
     names = network.names()
-    used = [(f"{key}.penalty.layers", layer) for layer in arm.penalty.reads()] if arm.penalty else []
-    for place, layer in used:
+    for layer in getattr(arm.penalty, "layers", ()):
         if layer not in names:
-            raise ValueError(f"{place} = '{layer}': {where} has no such layer; it has {', '.join(names)}")
+            raise ValueError(f"{key}.penalty.layers = '{layer}': {where} has no such layer; it has {', '.join(names)}")
     if arm.noise and arm.noise.layer not in ("input", *names):
         raise ValueError(f"{key}.noise.layer = '{arm.noise.layer}': {where} has no such layer; it has {', '.join(('input', *names))}")
     widths = network.widths()
@@ -207,11 +218,12 @@ def _check_layers(key: str, arm: Arm, where: str, experiment: Experiment) -> Non
         width, (first, last) = widths.get(layer), asked.ranks
         if width is not None and first >= width:
             raise ValueError(
-                f"{key}.penalty: the {width} units of {layer} in {where} leave no rank after rank {first}; ask for a lower one, or widen the layer"
+                f"{key}.penalty.{arm.penalty.rank_keys[0]} = {first}: the {width} units of {layer} in {where} leave no rank after it; lower it, "
+                "or widen the layer"
             )
         if width is not None and last is not None and last > width:
             raise ValueError(
-                f"{key}.penalty: {layer} in {where} has {width} units, fewer than rank {last}; lower the last rank, widen the layer, or set null"
+                f"{key}.penalty.{arm.penalty.rank_keys[1]} = {last}: {layer} in {where} has {width} units; lower it, widen the layer, or set null"
             )
 
 
@@ -261,7 +273,10 @@ def _check_windows(key: str, description: Description, name: str, there: dict[st
 def _check_spectrum(config: Config, name: str) -> None:
     ranks, sizes = config.spectra_of(name).ranks, config.recordings[name].sizes()
     if sizes.get("repeats", 2) < 2:
-        raise ValueError(f"recordings.{name}: it has one repeat only; cross-validated spectra need two or more, so choose data with repeats")
+        raise ValueError(
+            f"recordings.{name}: it has one repeat only; cross-validated spectra need two or more, so choose data with repeats, "
+            "or name it under target.similarity alone"
+        )
     key = f"{_setting(config.spectra.overrides, 'spectra', name, 'ranks')} = {list(ranks)} for recordings.{name}"
     remedy = f"lower the last rank, or set spectra.overrides.{name}.ranks"
     if ranks[1] > sizes.get("units", ranks[1]):

@@ -192,6 +192,11 @@ class Config(Settings):
         """The recordings that hold responses to stimuli."""
         return {name: dataset for name, dataset in self.recordings.items() if dataset.contents == "responses"}
 
+    def measured_responses(self) -> dict[str, Dataset]:
+        """Those of them whose spectra are estimated: averages over repeats serve as similarities of stimuli alone."""
+        similar = self.target.similarity if self.target else None
+        return {name: dataset for name, dataset in self.responses().items() if name != similar or dataset.sizes().get("repeats", 2) > 1}
+
     def spontaneous_recordings(self) -> dict[str, Dataset]:
         """The recordings of spontaneous activity."""
         return {name: dataset for name, dataset in self.recordings.items() if dataset.contents == "recording"}

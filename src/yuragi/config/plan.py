@@ -94,7 +94,7 @@ class Plan:
             return {}
         if wanted.file is not None:
             return {"written": wanted.file}
-        return {"spectra": self._spectra_files(), "model": self._model_file(), "similarity": self._similarity_file()}
+        return {"spectra": self._spectra_files(), "model": self._model_file(), "responses": self._similarity_file()}
 
     def _spectra_files(self) -> list[str]:
         wanted = self.config.target
@@ -167,7 +167,7 @@ class Plan:
         """The results that figures are made from, by kind."""
         experiments = list(self.config.experiments)
         found = {
-            "spectra": [f"{self.results}/spectra/{name}.nc" for name in self.config.responses()],
+            "spectra": [f"{self.results}/spectra/{name}.nc" for name in self.config.measured_responses()],
             "models": [f"{self.results}/spontaneous/{name}.nc" for name in self.config.spontaneous_recordings()],
             "comparisons": [f"{self.results}/spontaneous/{name}.comparison.csv" for name in self.config.spontaneous_recordings()],
             "estimates": [f"{self.results}/calibration/alpha_{alpha}.csv" for alpha in self._planted()],

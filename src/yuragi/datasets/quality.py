@@ -15,7 +15,7 @@ xr = lazy.load("xarray")
 Remedy = Literal["drop", "refuse"]
 
 
-def check_units(data: xr.DataArray, constant: Remedy = "drop", missing: Remedy = "drop") -> xr.DataArray:
+def check_units(data: xr.DataArray, constant: Remedy = "drop", missing: Remedy = "drop", *, repeats: int = 2) -> xr.DataArray:
     """The data without units that never vary and without what is missing; how much was dropped stands in the attributes.
 
     data
@@ -24,9 +24,10 @@ def check_units(data: xr.DataArray, constant: Remedy = "drop", missing: Remedy =
         what to do with units of zero variance, up to rounding: max − min ≤ 4 ε max|x|. A unit whose mean is zero is good data
     missing
         what to do with units and stimuli that have missing values. In a recording, a unit is missing if any of its frames is not finite.
-        In responses a missing repeat is no fault; two repeats are what every estimate needs. Dropped are, in this order: stimuli for which no
-        unit has two repeats, units that lack two repeats in more than half of the remaining stimuli, and stimuli for which any remaining unit
-        lacks them
+        In responses a missing repeat is no fault, as long as ``repeats`` are there. Dropped are, in this order: stimuli for which no unit has
+        them, units that lack them in more than half of the remaining stimuli, and stimuli for which any remaining unit lacks them
+    repeats
+        what a unit needs of a stimulus: two, as every estimate of signal and noise does; one for responses that are averages over repeats
 
     Returns a new array with the attributes ``dropped_constant_units``, ``dropped_missing_units`` and, for responses, ``dropped_stimuli``.
     Raises `InputError` when something is to be refused, when nothing is left, or when the responses have one repeat only.
@@ -39,7 +40,7 @@ def check_units(data: xr.DataArray, constant: Remedy = "drop", missing: Remedy =
     where = str(data.name or "data")
     if data.dims == ("repeat", "stimulus", "unit"):
         data = data.where(np.isfinite(data))  # an infinite response is a missing one
-        units, stimuli = _with_two_repeats(np.isfinite(data.values), where)
+        units, stimuli = _with_repeats(np.isfinite(data.values), where, repeats)
     elif data.dims == ("time", "unit"):
         units, stimuli = np.isfinite(data.values).all(axis=0), None
     else:
@@ -68,11 +69,11 @@ def check_units(data: xr.DataArray, constant: Remedy = "drop", missing: Remedy =
     return kept[..., ~flat].assign_attrs(dropped_constant_units=int(flat.sum()), **counts)
 
 
-def _with_two_repeats(
-    finite: jaxtyping.Bool[np.ndarray, "repeat stimulus unit"], where: str
+def _with_repeats(
+    finite: jaxtyping.Bool[np.ndarray, "repeat stimulus unit"], where: str, repeats: int
 ) -> tuple[jaxtyping.Bool[np.ndarray, " unit"], jaxtyping.Bool[np.ndarray, " stimulus"]]:
-    """Which units and which stimuli to keep so that every kept unit has two repeats of every kept stimulus."""
-    enough = finite.sum(axis=0) >= 2
+    """Which units and which stimuli to keep so that every kept unit has so many repeats of every kept stimulus."""
+    enough = finite.sum(axis=0) >= repeats
     if not enough.any():
         most = int(finite.sum(axis=0).max(initial=0))
         told = "one repeat only" if most == 1 else "no repeats"

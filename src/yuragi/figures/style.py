@@ -26,7 +26,20 @@ BLUE, ORANGE, GREEN, PINK, RED, SKY = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 
 # Colours outside the palette for the seventh arm and later; their markers tell them apart.
 ARMS = {"plain": (BLACK, "o"), "spectral": (BLUE, "s"), "white": (ORANGE, "^"), "spontaneous": (GREEN, "D"), "both": (PINK, "v")}
-OTHER_ARMS = ((RED, "P"), (SKY, "X"), ("#882255", "<"), ("#999933", ">"), ("#332288", "p"), ("#AA4499", "h"))
+OTHER_ARMS = (
+    (RED, "P"),
+    (SKY, "X"),
+    ("#882255", "<"),
+    ("#999933", ">"),
+    ("#332288", "p"),
+    ("#AA4499", "h"),
+    ("#44AA99", "*"),
+    ("#661100", "d"),
+    ("#6699CC", "8"),
+    ("#B8860B", "H"),
+    ("#117733", "P"),
+    ("#555555", "X"),
+)
 
 ESTIMATORS = {
     "cvpca": ("cvPCA", BLUE, "o"),

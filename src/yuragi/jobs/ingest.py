@@ -36,8 +36,12 @@ def run(data: OutputPath, *, spec: Spec, cache: str | None = None) -> None:
     dataset = spec.dataset.read(locate(spec.dataset, cache=Path(cache) if cache else None))
     if spec.dataset.contents != "images":
         name = spec.dataset.contents
-        checked = check_units(dataset[name], constant=spec.quality.constant, missing=spec.quality.missing)
-        # What else a file tells, such as planted coefficients, speaks of all units: it goes when some were dropped.
-        others = dataset.drop_vars(name).data_vars if checked.shape == dataset[name].shape else {}
+        # Averages over repeats are a single one; what needs two refuses them itself.
+        repeats = min(2, spec.dataset.sizes().get("repeats", 2))
+        checked = check_units(dataset[name], constant=spec.quality.constant, missing=spec.quality.missing, repeats=repeats)
+        others = dataset.drop_vars(name).data_vars
+        if checked.shape != dataset[name].shape:
+            # What else a file tells, such as planted coefficients, speaks of all units: it goes when some were dropped. Images are of stimuli.
+            others = {key: value.sel(stimulus=checked["stimulus"]) for key, value in others.items() if key == "images"}
         dataset = checked.to_dataset(name=name).assign(others).assign_attrs({**dataset.attrs, **checked.attrs})
     write_netcdf(dataset, data)

@@ -30,6 +30,12 @@ class Description(Settings):
         None,
         description="variance of ongoing over stimulus-driven activity: a number, or the name of responses whose repeats measure it",
     )
+    alignment: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="fraction of spontaneous variance along the leading directions of responses, beside its own: `yuragi.spontaneous.response_alignment`",
+    )
     similarity: Name | None = Field(
         None, description="name of responses with images, read with images: true, whose similarities a network may be asked to share"
     )
@@ -56,7 +62,7 @@ def run(
     spec: Spec,
     spectra: list[InputPath] | None = None,
     model: InputPath | None = None,
-    similarity: InputPath | None = None,
+    responses: InputPath | None = None,
     written: InputPath | None = None,
 ) -> None:
     """Write the target; the files of spectra are told apart by their names. A file that is there already is checked and copied."""
@@ -80,7 +86,7 @@ def run(
     provenance = {stage: f"{spec.estimator} of {_origin(name, measured[name])}" for stage, name in spec.stages.items()}
     ratio, ratio_interval, provenance_of_ratio = _variance_ratio(spec, measured)
     autoregression, intervals, provenance_of_model = _spontaneous(spec, None if model is None else read_netcdf(model, "coefficients"), model)
-    similarities, provenance_of_similarity = _similarity(spec, similarity)
+    similarities, provenance_of_similarity = _similarity(spec, responses)
     BrainTarget.from_fits(
         fits,
         spontaneous=autoregression,
@@ -89,6 +95,7 @@ def run(
         spontaneous_intervals=intervals,
         variance_ratio_interval=ratio_interval,
         similarity=similarities,
+        alignment=spec.alignment,
     ).write(target)
 
 
@@ -139,7 +146,7 @@ def _similarity(spec: Spec, path: InputPath | None) -> tuple[StimulusSimilarity 
     if spec.similarity is None:
         return None, {}
     if path is None:
-        raise InputError(f"--similarity: similarity = '{spec.similarity}' asks for responses; give the file that the step 'ingest' wrote")
+        raise InputError(f"--responses: similarity = '{spec.similarity}' asks for responses; give the file that the step 'ingest' wrote")
     dataset = read_netcdf(path, "responses")
     if "images" not in dataset:
         raise InputError(f"{path}: holds no images; read the recording '{spec.similarity}' with images: true, and one that has them")

@@ -13,6 +13,8 @@ torch = lazy.load("torch")
 
 EXACT_UNITS = 1024
 """Layers of at most this many units are decomposed exactly."""
+SQUARED = 1e-8
+"""Down to this part of the largest variance, directions from products of columns are orthogonal to single precision."""
 
 
 def leading_directions(
@@ -121,7 +123,13 @@ def _nystrom(basis: torch.Tensor, product: torch.Tensor, n: int) -> tuple[torch.
     small = basis.T @ product
     shares, axes = torch.linalg.eigh((small + small.T) / 2)
     inverse_root = torch.where(shares > 1e-6 * shares[-1].clamp(min=0), shares.clamp(min=1e-300).rsqrt(), 0.0)
-    frame, triangle = torch.linalg.qr(product @ (axes * inverse_root))
+    root = product @ (axes * inverse_root)
+    squares, right = torch.linalg.eigh(root.T @ root)
+    squares, right = squares.flip(0)[:n], right.flip(1)[:, :n]
+    if squares[-1] > SQUARED * squares[0]:
+        return squares, root @ (right / squares.sqrt())
+    # Products of columns have lost the smallest; this keeps them, and takes twice as long.
+    frame, triangle = torch.linalg.qr(root)
     left, singular, _ = torch.linalg.svd(triangle)
     left = frame @ left
     kept = int((singular[:n] > 1e-6 * singular[0]).sum()) if singular[0] > 0 else 0

@@ -63,9 +63,7 @@ def logarithmic_distance(
     return (weights * halves[0] * halves[1]).sum()
 
 
-def published_distance(
-    first: torch.Tensor, second: torch.Tensor, alpha: float, ranks: tuple[int, int | None], tracked: torch.Tensor
-) -> torch.Tensor:
+def published_distance(first: torch.Tensor, second: torch.Tensor, alpha: float, ranks: tuple[int, int | None], tracked: torch.Tensor) -> torch.Tensor:
     """The penalty of Nassar and colleagues over a range of ranks, without the bias of a small mini-batch.
 
         Σ_{n>τ} [(q_n^a − 1)(q_n^b − 1) + 1[q̃_n > 1] ((q_n^a + q_n^b)/2 − 1)],    q_n = λ_n / γ_n,    q̃_n = λ̃_n / γ_n,    γ_n = λ̃_τ τ^α n^−α
@@ -90,8 +88,10 @@ def published_distance(
     start, last = ranks
     last = len(first) if last is None else last
     numbers = torch.arange(start + 1, last + 1, dtype=first.dtype, device=first.device)
-    anchor = tracked[start - 1].detach().clamp(min=torch.finfo(first.dtype).tiny)
-    scale = (numbers / start) ** alpha / anchor
+    anchor = tracked[start - 1].detach()
+    # Below the smallest normal number the reciprocal overflows: nothing is asked of a layer that is as dead.
+    alive = anchor > torch.finfo(first.dtype).tiny
+    scale = torch.where(alive, (numbers / start) ** alpha / torch.where(alive, anchor, 1.0), 0.0)
     one, other = (variances[start:last] * scale - 1 for variances in (first, second))
     above = tracked[start:last].detach() * scale > 1
-    return (one * other + above * (one + other) / 2).sum()
+    return alive * (one * other + above * (one + other) / 2).sum()

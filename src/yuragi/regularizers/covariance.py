@@ -44,11 +44,12 @@ def layer_covariances(
     products: dict[str, torch.Tensor] = {}
     counts = dict.fromkeys(layers, 0)
     was_training = network.training
+    device = next(network.parameters()).device
     network.eval()
     try:
         with torch.no_grad():
             for part in images.split(chunk):
-                for layer, activity in network.activities(part, layers, flat=False).items():
+                for layer, activity in network.activities(part.to(device), layers, flat=False).items():
                     # Apple's devices have no double precision.
                     values = samples(activity.cpu() if activity.device.type == "mps" else activity, units).double()
                     counts[layer] += len(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -21,6 +21,9 @@ class ExponentPenalty(Penalty):
     layers: dict[str, Alpha | str] = Field(
         min_length=1, description="for each penalised layer its exponent: a number, or the name of a stage of the brain target"
     )
+
+    rank_keys: ClassVar[tuple[str, str]] = ("ranks", "ranks")
+    """The options that hold the first and the last rank asked for, which messages name."""
 
     @property
     def needs_target(self) -> bool:

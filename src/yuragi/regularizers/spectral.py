@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import lazy_loader as lazy
 from pydantic import Field, model_validator
@@ -56,6 +56,7 @@ class SpectralPenalty(ExponentPenalty):
     """
 
     kind: Literal["spectral"] = "spectral"
+    rank_keys: ClassVar = ("anchor", "last_rank")
     anchor: int = Field(11, ge=1, description="rank τ whose variance anchors the power law; the ranks after it are penalised")
     last_rank: int | None = Field(
         None,

@@ -10,6 +10,7 @@ from yuragi.robustness.evaluate import evaluate
 __getattr__, __dir__, _ = lazy.attach(
     __name__,
     submod_attrs={
+        "properties": ["network_properties"],
         "guards": ["Verdicts", "inspect_network"],
         "statistics": ["paired_differences", "summarise"],
         "verdicts": ["arm_verdicts"],

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "power_law": ["PowerLawFit", "fit_power_law"],
         "repeats": ["split_repeats"],
         "shared_variance": ["svca"],
+        "similarity": ["representational_similarity", "similarity_reliability"],
         "variance": ["noise_variance", "signal_variance", "variance_ratio"],
         "variance_interval": ["variance_ratio_interval"],
     },

@@ -57,6 +57,8 @@ class BrainTarget:
         (low, high) of the variance ratio, or None where it is unknown
     similarity
         stimuli and the `StimulusSimilarity` of the responses to them, or None
+    alignment
+        fraction of spontaneous variance along the leading directions of responses, beside that along its own, from 0 to 1, or None where unknown
 
     >>> target = BrainTarget({"V1": Stage(1.04, (0.98, 1.10)), "V4": Stage(0.9)})
     >>> target.alpha("V1")
@@ -72,6 +74,7 @@ class BrainTarget:
     provenance: Mapping[str, str] = field(default_factory=dict)
     variance_ratio_interval: tuple[float, float] | None = None
     similarity: StimulusSimilarity | None = None
+    alignment: float | None = None
 
     def __post_init__(self) -> None:
         if not self.stages and self.spontaneous is None and self.similarity is None:
@@ -83,6 +86,8 @@ class BrainTarget:
             raise InputError(f"variance_ratio is {self.variance_ratio:g}; give a finite number above 0, or leave it out")
         if self.variance_ratio_interval is not None and not 0 <= self.variance_ratio_interval[0] <= self.variance_ratio_interval[1]:
             raise InputError(f"variance_ratio_interval is {self.variance_ratio_interval}; give (low, high) from 0 up, or leave it out")
+        if self.alignment is not None and not 0 <= self.alignment <= 1:
+            raise InputError(f"alignment is {self.alignment:g}; give a number from 0 to 1, or leave it out")
         for name in self.provenance:
             if name not in (*self.stages, *PARTS):
                 raise unknown("provenance of", name, (*self.stages, *PARTS))
@@ -98,6 +103,7 @@ class BrainTarget:
         spontaneous_intervals: Intervals | None = None,
         variance_ratio_interval: tuple[float, float] | None = None,
         similarity: StimulusSimilarity | None = None,
+        alignment: float | None = None,
     ) -> BrainTarget:
         """A target from fitted power laws and a fitted autoregression.
 
@@ -126,6 +132,9 @@ class BrainTarget:
             (low, high) of ρ: `yuragi.spectra.variance_ratio_interval`. None: unknown
         similarity
             stimuli and the similarities of the responses to them, taken over as they are. None: unknown
+        alignment
+            a, spontaneous variance along the leading directions of responses over that along its own: `yuragi.spontaneous.response_alignment`. None:
+            unknown
 
         Raises `InputError` for a target without any content, an exponent or a variance ratio that is not above 0, an autoregression that is not
         stationary (spectral radius of 1 or more), and provenance of something that the target does not have.
@@ -155,7 +164,7 @@ class BrainTarget:
                 float(spontaneous.sampling_interval),
                 spontaneous_intervals,
             )
-        return cls(stages, model, variance_ratio, dict(provenance or {}), variance_ratio_interval, similarity)
+        return cls(stages, model, variance_ratio, dict(provenance or {}), variance_ratio_interval, similarity, alignment)
 
     def alpha(self, stage: str) -> float:
         """α of a stage; an `InputError` lists the stages that exist."""
@@ -185,8 +194,7 @@ class BrainTarget:
 
     def to_dataset(self) -> xr.Dataset:
         """The target as a dataset whose variables explain themselves."""
-        contents = Contents(self.stages, self.spontaneous, self.variance_ratio, self.provenance, self.variance_ratio_interval, self.similarity)
-        return dataset_of(contents)
+        return dataset_of(Contents(**{name: getattr(self, name) for name in Contents._fields}))
 
     @classmethod
     def from_dataset(cls, data: xr.Dataset) -> BrainTarget:
@@ -222,6 +230,8 @@ class BrainTarget:
         lines += ["", f"Variance ratio, ongoing (from repeats: trial-to-trial) / stimulus-driven: {ratio}"]
         if self.provenance.get("variance_ratio"):
             lines.append(f"  from {self.provenance['variance_ratio']}")
+        if self.alignment is not None:
+            lines += ["", f"Alignment of spontaneous activity with responses: {self.alignment:.3g}"]
         if self.similarity is not None:
             lines += ["", "Similarity of responses:", *(f"  {line}" for line in self.similarity.show())]
             if self.provenance.get("similarity"):

@@ -89,6 +89,11 @@ OTHERS = {
         "variance of ongoing activity over stimulus-driven variance",
         "each summed over units; where it comes from repeats of stimuli, ongoing activity is measured as trial-to-trial variability",
     ),
+    "alignment": Variable(
+        (),
+        "alignment of spontaneous activity with responses",
+        "spontaneous variance along the leading directions of responses, over that along its own leading directions; between 0 and 1",
+    ),
     "variance_ratio_provenance": Variable((), "source of the variance ratio", "where the variance ratio comes from", None),
     "similarity_provenance": Variable((), "source of the similarity", "where stimuli and responses come from, and how reliable the latter are", None),
 }
@@ -103,11 +108,12 @@ class Contents(NamedTuple):
     provenance: Mapping[str, str]
     variance_ratio_interval: tuple[float, float] | None = None
     similarity: StimulusSimilarity | None = None
+    alignment: float | None = None
 
 
 def dataset_of(contents: Contents) -> xr.Dataset:
     """The dataset that holds a target."""
-    stages, model, variance_ratio, provenance, ratio_interval, similarity = contents
+    stages, model, variance_ratio, provenance, ratio_interval, similarity, alignment = contents
     values: dict[str, Any] = {}
     coords: dict[str, Any] = {}
     if stages:
@@ -126,6 +132,8 @@ def dataset_of(contents: Contents) -> xr.Dataset:
     if variance_ratio is not None:
         values["variance_ratio"] = variance_ratio
         values |= _ends("variance_ratio", ratio_interval)
+    if alignment is not None:
+        values["alignment"] = alignment
     if similarity is not None:
         values |= {name: getattr(similarity, name) for name in SIMILARITY}
     described = {name: _described(name, value) for name, value in values.items()}
@@ -162,7 +170,8 @@ def contents_of(data: xr.Dataset) -> Contents:
     provenance |= {part: str(data[f"{part}_provenance"].item()) for part in PARTS if f"{part}_provenance" in data}
     arrays = {name: _array(data, name, variable.dims) for name, variable in SIMILARITY.items()} if not missing_images else None
     similarity = None if arrays is None else StimulusSimilarity(**arrays)
-    return Contents(stages, model, _scalar(data, "variance_ratio"), provenance, _interval(data, "variance_ratio"), similarity)
+    ratio_interval = _interval(data, "variance_ratio")
+    return Contents(stages, model, _scalar(data, "variance_ratio"), provenance, ratio_interval, similarity, _scalar(data, "alignment"))
 
 
 def _ends(name: str, interval: tuple[float, float] | None) -> dict[str, float]:

@@ -7,6 +7,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "settings": ["TrainingSettings"],
         "build": ["build_network"],
+        "sweep": ["choose_settings", "best"],
+        "memorisation": ["memorise"],
         "standard": ["train", "remove_checkpoint"],
         "accuracy": ["accuracy"],
         "readout": ["noise_at_readout"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ def train(
     devices: int = 1,
     chunk: int = 2048,
     live: str | os.PathLike[str] | None = None,
+    measure: Callable[[torch.nn.Module, int], Mapping[str, float]] | None = None,
     description: str = "training, epochs",
 ) -> pd.DataFrame:
     """Train a network in place: minimise the cross-entropy plus the penalty, and return the history.
@@ -93,6 +95,8 @@ def train(
         most images that go through the network at once where activity and accuracy are measured; mini-batches have ``settings.batch``
     live
         a CSV file that holds the history so far after every epoch, with seconds and images a second. None: no such file
+    measure
+        called with the network and the epoch after each one, in evaluation mode; its numbers join the row. None: nothing more is measured
     description
         what the progress line says
 
@@ -120,7 +124,7 @@ def train(
         training = Examples(training.images, torch.from_numpy(drawn).to(training.labels.device))
     if devices > 1:
         network.cpu()  # whose memory processes can share
-    run = _Run(Task(network, training, settings, seed, penalty, target, chunk), aside, held_out, path, spec, live, description)
+    run = _Run(Task(network, training, settings, seed, penalty, target, chunk), aside, held_out, path, spec, live, measure, description)
     history = launched(fabric_for(where, devices, settings), _trained, run)
     network.to(where).eval()
     return pd.DataFrame(history)
@@ -136,6 +140,7 @@ class _Run:
     path: Path | None
     spec: dict[str, Any] | None
     live: str | os.PathLike[str] | None
+    measure: Callable[[torch.nn.Module, int], Mapping[str, float]] | None
     description: str
 
 
@@ -213,6 +218,8 @@ def _watched(run: _Run, epoch: int) -> dict[str, float]:
         if run.held_out is not None:
             generator = task.generator("held-out", epoch, device=device)
             watched["held_out_accuracy"] = accuracy(task.network, run.held_out.images, run.held_out.labels, generator, chunk=task.chunk)
+        if run.measure is not None:
+            watched |= run.measure(task.network, epoch)
     return watched
 
 
