@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,24 +13,27 @@ from yuragi.models.resnet18 import ResNet18
 from yuragi.noise import Spontaneous, WhiteNoise
 from yuragi.targets import BrainTarget, SpontaneousModel
 
-COMPONENTS = 94
-"""Of the spontaneous model, as many as a human recording by regions has."""
-Kind = Literal["white", "spontaneous"]
+FEW, MANY = 16, 94
+"""Components of the spontaneous models that come with yuragi, and of one of a human recording by regions."""
 
 
 @functools.cache
-def target() -> BrainTarget:
+def target(components: int) -> BrainTarget:
     """An autoregression of order 1 whose components drive one another, their variances falling as 1/n."""
     rng = np.random.default_rng(0)
-    coefficients = 0.6 * np.eye(COMPONENTS) + 0.02 * rng.standard_normal((COMPONENTS, COMPONENTS))
-    model = SpontaneousModel.from_autoregression(coefficients[None], np.diag(np.arange(1, COMPONENTS + 1) ** -1.0), 1.0)
+    coefficients = 0.6 * np.eye(components) + 0.02 * rng.standard_normal((components, components))
+    model = SpontaneousModel.from_autoregression(coefficients[None], np.diag(np.arange(1, components + 1) ** -1.0), 1.0)
     return BrainTarget(spontaneous=model, variance_ratio=0.4)
 
 
-def forward_pass(place: Place, kind: Kind, steps: int) -> Sides:
-    """A pass without gradients, with noise and without; without, what follows the layer runs on as many copies as there are time steps."""
-    noise = {"white": WhiteNoise, "spontaneous": Spontaneous}[kind](layer=place.layer, steps=steps)
-    network = place.architecture.build(place.image_shape, 10, torch.Generator().manual_seed(0), [noise], target=target()).eval()
+def forward_pass(place: Place, components: int | None, steps: int) -> Sides:
+    """A pass without gradients, with noise and without; without, what follows the layer runs on as many copies as there are time steps.
+
+    components
+        of the spontaneous noise; None: white noise
+    """
+    noise = (WhiteNoise if components is None else Spontaneous)(layer=place.layer, steps=steps)
+    network = place.architecture.build(place.image_shape, 10, torch.Generator().manual_seed(0), [noise], target=target(components or 1)).eval()
     plain = place.architecture.build(place.image_shape, 10, torch.Generator().manual_seed(0)).eval()
     network.calibrate(examples(place.image_shape, place.measured)[0])
     images, _ = examples(place.image_shape, place.batch)
@@ -61,16 +63,20 @@ def places() -> list[Place]:
     ]
 
 
+def kind(components: int | None) -> str:
+    return "white noise" if components is None else f"spontaneous noise, {components} components"
+
+
 COMPARISONS = tuple(
     Comparison(
-        name=f"{kind} noise{f', {COMPONENTS} components' if kind == 'spontaneous' else ''}, T = {steps}, added to a forward pass of {place.label}",
+        name=f"{kind(components)}, T = {steps}, added to a forward pass of {place.label}",
         peer="the pass without noise" if steps == 1 else f"without noise, {steps} copies from that layer on",
-        prepare=functools.partial(forward_pass, place, kind, steps),
+        prepare=functools.partial(forward_pass, place, components, steps),
         faster=10.0,
         rounds=41 if place.batch == 256 else 9,
-        warm_up=functools.partial(forward_pass, perceptron(64, 200), kind, steps),
+        warm_up=functools.partial(forward_pass, perceptron(64, 200), components, steps),
     )
     for place in places()
-    for kind in ("spontaneous", "white")
+    for components in ((FEW, MANY, None) if place.layer == "hidden1" else (MANY, None))
     for steps in ((1, 5) if place.layer != "stage1" else (1,))
 )

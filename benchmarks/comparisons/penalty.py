@@ -18,7 +18,7 @@ from yuragi.regularizers import Batch, Penalty, SpectralConstraint, SpectralPena
 from yuragi.regularizers.base import State
 from yuragi.training.passes import TrainingPass
 
-ALPHA, ANCHOR, LAST, EVERY = 1.0, 11, 500, 5
+ALPHA, ANCHOR, LAST, EVERY = 1.0, 11, 500, 8
 EPOCH = 10_000
 """Images in an epoch, where something is done once an epoch."""
 

@@ -148,3 +148,14 @@ def test_the_mean_logarithm_of_a_variance_is_what_the_docstring_says() -> None:
     for values, variance, kurtosis in ((laplace, 2.0, 3.0), (uniform, 1 / 12, -1.2), (normal, 1.0, 0.0)):
         found = float((values.var(1) / variance).log().mean())
         assert found == pytest.approx(-(kurtosis + 2) / (2 * nu), abs=0.008)
+
+
+def test_the_halves_count_alike() -> None:
+    first, second, tracked = (spectrum_of(seed) for seed in (0, 1, 2))
+    assert logarithmic_distance(first, second, 1.0, (4, 35), tracked[-1]) == logarithmic_distance(second, first, 1.0, (4, 35), tracked[-1])
+    torch.testing.assert_close(published_distance(first, second, 1.0, (4, 35), tracked), published_distance(second, first, 1.0, (4, 35), tracked))
+
+
+def test_nothing_is_asked_after_a_dead_anchor() -> None:
+    tracked = torch.zeros(40, dtype=torch.float64)
+    assert published_distance(spectrum_of(0), spectrum_of(1), 1.0, (4, 35), tracked) == 0

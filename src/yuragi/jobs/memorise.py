@@ -20,6 +20,7 @@ class Memorisation(Settings):
         (0.5, 1.0), min_length=1, description="of labels that are drawn at random, each in (0, 1]; a network is trained anew for each"
     )
     epochs: PositiveInt = Field(100, description="passes over these images; learning by rote takes longer than learning")
+    batch: PositiveInt | None = Field(None, description="images in a mini-batch; null: as in the ordinary training, at most all of them")
     draws: PositiveInt = Field(8, description="draws of a stochastic network's noise that accuracy is averaged over after every epoch")
 
 
@@ -36,7 +37,7 @@ class Spec(Memorisation):
 
     def by_rote(self, training: TrainingSettings) -> TrainingSettings:
         """The settings of the training on random labels, from those of the ordinary one."""
-        own = {"epochs": self.epochs, "batch": min(training.batch, self.images)}
+        own = {"epochs": self.epochs, "batch": min(self.batch or training.batch, self.images)}
         without = {"validation_fraction": 0.0, "patience": None, "stop_on": "loss"}
         return TrainingSettings.model_validate(training.model_dump() | own | without)
 

@@ -75,6 +75,12 @@ class SpectralConstraint(ExponentPenalty):
     where s is the part of the training images that the eigenvectors were found on, and which mini-batches meet again. Planted α = 1, 2,000 units,
     S = 2,048, ranks 11 to 500: α_in = 0.954, α_out = 1.035, α̂ = 0.994.
 
+    Between two refreshes the layer turns away from v_n, and variances along directions that are no longer its own are flatter than its spectrum:
+    what a step of training turns is missing from the exponent in the end, and a larger β turns more. A schedule that ends at a small step, or a
+    refresh after fewer steps, meets it. Planted images, 400 tanh units, asked 1.0 over ranks 11 to 200, Adam at 0.001, 14 epochs of 40 steps, one
+    seed, over 12,000 held-out images: 1.09 with a refresh every 20 steps (β at its largest), 0.998 every 5, 1.009 every 20 with a cosine
+    schedule.
+
     **The weights** are multipliers. At every refresh
 
         β ← β exp(γ · clip((|α̂ − α| − tolerance) / 0.05, −1, 1)),    0.01 ``weight`` ≤ β ≤ ``largest_weight``:
