@@ -96,7 +96,7 @@ def test_the_configurations_of_the_network_side_are_valid() -> None:
     found = [yaml.safe_load(code) for _, code in blocks("docs/networks.md", "yaml")]
     assert found
     for part in found:
-        plan = Plan(read_config(complete | part, "docs/networks.md"))
+        plan = Plan(read_config(complete | {"choices": {}} | part, "docs/networks.md"))
         assert [plan.spec("train", name) for name in plan.networks()]
 
 

@@ -53,6 +53,31 @@ def test_the_front_page_names_what_the_configuration_names(path: Path):
         assert f"showResultInfo('results/{kind}.svg')" in html
 
 
+@pytest.mark.parametrize(
+    ("arm", "told"),
+    [
+        ({}, "no constraint"),
+        ({"penalty": {"kind": "spectral", "layers": {"hidden1": "v4"}, "weight": 5}}, "with the weight 5 (<tt class=\"docutils literal\">hidden1</tt>"),
+        ({"penalty": {"kind": "spectral_constraint", "layers": {"hidden1": 1.5}}}, "a weight that grows until it is met"),
+        ({"penalty": {"kind": "spectral_constraint", "layers": {"hidden1": 1.5}, "tolerance": None}}, "a penalty of fixed weight"),
+        ({"penalty": {"kind": "spectral_constraint", "layers": {"hidden1": 1.5}, "ranks": [3, None]}}, "ranks 3 to the last"),
+        ({"penalty": {"kind": "jacobian", "every": 3}}, "the logits from changing with the pixels, every 3 steps"),
+        ({"penalty": {"kind": "neural_similarity", "layers": ["hidden1"], "shuffled": True}}, "of stimuli permuted as its control"),
+        ({"penalty": {"kind": "unheard_of"}}, "unheard_of"),
+        ({"noise": {"kind": "neuronal"}}, "front_end"),
+        ({"noise": {"kind": "white", "scaling": "poisson"}}, "in proportion to activity"),
+        ({"noise": {"kind": "unheard_of", "layer": "input"}}, "unheard_of"),
+        ({"noise": {"kind": "spontaneous", "directions": "aligned", "alignment": 0}}, "own response directions"),
+        ({"front_end": {"kind": "unheard_of"}}, "unheard_of"),
+        ({"front_end": {"kind": "blur"}, "whitened": "hidden1"}, "is whitened"),
+    ],
+)
+def test_the_front_page_tells_what_every_kind_of_arm_is(arm: dict[str, object], told: str):
+    experiment = {"network": {"kind": "perceptron"}, "images": {"kind": "digits"}}
+    html = rendered("workflow.rst", [], config={"name": "small", "arms": {"one": arm}, "experiments": {"digits": experiment}})
+    assert told in " ".join(html.split())
+
+
 def test_the_front_page_leads_to_what_is_there_only():
     html = rendered("workflow.rst", ["spectra.csv", "spectra.svg", "new_figure.svg"], config={"name": "small"})
     assert html.count("showResultInfo") == 2

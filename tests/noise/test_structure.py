@@ -17,10 +17,6 @@ from yuragi.targets import BrainTarget
 N, K = 64, 5
 
 
-class Aligned(BrainTarget):
-    alignment = 0.35
-
-
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
@@ -88,7 +84,7 @@ def test_directions_follow_the_layer_at_every_calibration(target: BrainTarget) -
 
 
 def test_alignment_of_the_target_is_read_where_it_is(target: BrainTarget) -> None:
-    aligned = Aligned(spontaneous=target.spontaneous, variance_ratio=0.4)
+    aligned = BrainTarget(spontaneous=target.spontaneous, variance_ratio=0.4, alignment=0.35)
     plugin = Spontaneous(directions="aligned", alignment="target")
     assert plugin.build(N, aligned, seeded()).structure.alignment.item() == pytest.approx(0.35)
     with pytest.raises(InputError, match=r"alignment = 'target': the brain target does not tell it; give alignment a number"):

@@ -59,3 +59,13 @@ def test_the_digest_of_training_follows_the_target_and_not_what_made_it():
     reached = _reachable("yuragi.jobs.train")
     assert {"yuragi.targets.brain_target", "yuragi.targets.file", "yuragi.targets.spontaneous_model", "yuragi.autoregression"} <= reached
     assert not [name for name in reached if name.startswith(("yuragi.spectra", "yuragi.spontaneous"))]
+
+
+def test_alignment_crosses_with_the_file(tmp_path: Path) -> None:
+    target = BrainTarget({"v1": Stage(1.0)}, alignment=0.35)
+    target.write(tmp_path / "target.nc")
+    assert BrainTarget.read(tmp_path / "target.nc").alignment == 0.35
+    assert "0.35" in target.show()
+    assert BrainTarget({"v1": Stage(1.0)}).to_dataset().get("alignment") is None
+    with pytest.raises(InputError, match=r"alignment is 1.5; give a number from 0 to 1"):
+        BrainTarget({"v1": Stage(1.0)}, alignment=1.5)

@@ -1,14 +1,6 @@
 # The networks' side: training, attacks, and the tables of what they tell.
 
 
-def options(files, *names):
-    """Those of a rule's optional files that there are, as options of the command line."""
-    return " ".join(
-        f"--{name} {value}" for name, value in files.items() if name in names and value
-    )
-
-
-
 rule train:
     input:
         images=f"{plan.results}/images/{{experiment}}.nc",
@@ -28,7 +20,7 @@ rule train:
         code=lambda wildcards: plan.code(
             "train", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
         ),
-        files=lambda wildcards, input: options(input, "target", "choice"),
+        files=lambda wildcards, input: plan.options(input, "target", "choice"),
         scratch=f"{plan.results}/.scratch",
         # Beside the log, where a failed job leaves it.
         live=f"{plan.results}/logs/train/{{experiment}}/{{arm}}-seed{{seed}}.csv",
@@ -71,7 +63,7 @@ rule memorise:
         code=lambda wildcards: plan.code(
             "memorise", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
         ),
-        files=lambda wildcards, input: options(input, "target", "choice"),
+        files=lambda wildcards, input: plan.options(input, "target", "choice"),
         scratch=f"{plan.results}/.scratch",
     shell:
         "yuragi memorise {input.images} {output} {params.files}"

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from yuragi.attacks.base import Attack
-from yuragi.config.model import Config, Data, Experiment, NullComparison, NullValidation, StageHierarchy
+from yuragi.config.model import Choice, Config, Data, Experiment, Memorisation, NullComparison, NullValidation, StageHierarchy
 from yuragi.datasets.base import Dataset
 from yuragi.figures.base import Figure
 from yuragi.jobs.attack import Evaluation
@@ -22,6 +22,7 @@ from yuragi.jobs.spontaneous import Estimation as AutoregressionEstimation
 from yuragi.jobs.target import Description as TargetDescription
 from yuragi.jobs.train import Arm
 from yuragi.models.base import Architecture
+from yuragi.models.front_ends.base import FrontEnd
 from yuragi.noise.base import Noise
 from yuragi.plugins import Plugin, discover
 from yuragi.regularizers.base import Penalty
@@ -42,14 +43,17 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "target": TargetDescription,
     "arms.<name>": Arm,
     "evaluation": Evaluation,
+    "choices.<name>": Choice,
     "experiments.<name>": Experiment,
     "experiments.<name>.training": TrainingSettings,
+    "experiments.<name>.memorisation": Memorisation,
 }
 
 ROOMS: dict[str, tuple[str, type[Plugin]]] = {
     "recordings.<name>, experiments.<name>.images": ("yuragi.datasets", Dataset),
     "experiments.<name>.network": ("yuragi.models", Architecture),
     "null_comparison.nulls.<name>": ("yuragi.spontaneous.nulls", NullModel),
+    "arms.<name>.front_end, experiments.<name>.network.front_end": ("yuragi.models.front_ends", FrontEnd),
     "arms.<name>.penalty": ("yuragi.regularizers", Penalty),
     "arms.<name>.noise": ("yuragi.noise", Noise),
     "attacks.<name>": ("yuragi.attacks", Attack),
@@ -67,6 +71,7 @@ This page is generated from the code (`make manual`); a test keeps the two in st
 | `recordings.yaml` | the same path on real public recordings |
 | `estimators.yaml` | which estimator of the exponent to trust when, on planted exponents |
 | `spontaneous.yaml` | resting activity of 16 people beside null models of it, and the power of that comparison |
+| `networks.yaml` | networks held to the exponent of V4, every control beside them, and learning by rote, on MNIST |
 | `reference_*.yaml` | the brain targets that come with yuragi (`make references`) |
 | `paper.yaml` | whole image sets and larger networks, for a GPU or a cluster |
 

@@ -217,6 +217,11 @@ class Plan:
         own = f"../report/{name}.rst"
         return own if (self.rules / own).exists() else "../report/figure.rst"
 
+    @staticmethod
+    def options(files: Any, *names: str) -> str:
+        """Those of a rule's optional files that there are, as options of the command line."""
+        return " ".join(f"--{name} {files[name]}" for name in names if files.get(name))
+
     @property
     def fetch_options(self) -> str:
         """Where to fetch to and from, as options of the command line."""

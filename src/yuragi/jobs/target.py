@@ -34,7 +34,8 @@ class Description(Settings):
         None,
         ge=0,
         le=1,
-        description="fraction of spontaneous variance along the leading directions of responses, beside its own: `yuragi.spontaneous.response_alignment`",
+        description="fraction of spontaneous variance along the leading directions of responses, beside that along its own; "
+        "`yuragi.spontaneous.response_alignment` measures it",
     )
     similarity: Name | None = Field(
         None, description="name of responses with images, read with images: true, whose similarities a network may be asked to share"

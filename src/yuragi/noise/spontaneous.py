@@ -131,7 +131,7 @@ class Spontaneous(Noise):
             return 1.0
         if self.alignment != "target":
             return self.alignment
-        found = getattr(self._required(target), "alignment", None)
+        found = self._required(target).alignment
         if found is None:
             raise InputError(
                 "noise.alignment = 'target': the brain target does not tell it; give alignment a number from 0 to 1, "
