@@ -66,7 +66,7 @@ NAMES = {
         "save_network",
         "load_network",
     },
-    "robustness": {"evaluate", "summarise", "network_properties"},
+    "robustness": {"evaluate", "summarise"},
 }
 
 # A submodule becomes an attribute of its package when it is imported, and a function of the same name is then the module.
