@@ -66,7 +66,7 @@ NAMES = {
         "save_network",
         "load_network",
     },
-    "robustness": {"evaluate", "summarise"},
+    "robustness": {"evaluate", "network_properties", "summarise"},
 }
 
 # A submodule becomes an attribute of its package when it is imported, and a function of the same name is then the module.

@@ -181,8 +181,8 @@ def test_the_profile_has_what_the_page_on_clusters_names() -> None:
     (_, shown), *_ = blocks("docs/cluster.md", "yaml")
     assert yaml.safe_load(shown).items() <= profile.items()
     assert {"slurm_partition", "mem_mb", "runtime"} <= profile["default-resources"].keys()
-    assert {"slurm_partition", "gres"} <= profile["set-resources"]["train"].keys()
-    assert profile["set-resources"].keys() == {"train", "attack"}
+    assert profile["set-resources"].keys() == {"train", "attack", "memorise", "choose", "properties"}
+    assert all({"slurm_partition", "gres"} <= wanted.keys() for wanted in profile["set-resources"].values())
 
 
 def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:

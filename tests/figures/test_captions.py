@@ -57,7 +57,7 @@ def test_the_front_page_names_what_the_configuration_names(path: Path):
     ("arm", "told"),
     [
         ({}, "no constraint"),
-        ({"penalty": {"kind": "spectral", "layers": {"hidden1": "v4"}, "weight": 5}}, "with the weight 5 (<tt class=\"docutils literal\">hidden1</tt>"),
+        ({"penalty": {"kind": "spectral", "layers": {"hidden1": "v4"}, "weight": 5}}, "with the weight 5"),
         ({"penalty": {"kind": "spectral_constraint", "layers": {"hidden1": 1.5}}}, "a weight that grows until it is met"),
         ({"penalty": {"kind": "spectral_constraint", "layers": {"hidden1": 1.5}, "tolerance": None}}, "a penalty of fixed weight"),
         ({"penalty": {"kind": "spectral_constraint", "layers": {"hidden1": 1.5}, "ranks": [3, None]}}, "ranks 3 to the last"),

@@ -24,8 +24,11 @@ rule train:
         scratch=f"{plan.results}/.scratch",
         # Beside the log, where a failed job leaves it.
         live=f"{plan.results}/logs/train/{{experiment}}/{{arm}}-seed{{seed}}.csv",
+    resources:
+        # How many GPUs, or processes on a processor, train one network; a profile sets it.
+        devices=1,
     shell:
-        "yuragi train {input.images} {output.network} {output.history} {params.files} --live {params.live}"
+        "yuragi train {input.images} {output.network} {output.history} {params.files} --live {params.live} --devices {resources.devices}"
         " --scratch {params.scratch} --spec {params.spec:q} 2>&1 | tee {log}"
 
 

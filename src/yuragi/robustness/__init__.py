@@ -10,11 +10,11 @@ from yuragi.robustness.evaluate import evaluate
 __getattr__, __dir__, _ = lazy.attach(
     __name__,
     submod_attrs={
-        "properties": ["network_properties"],
         "guards": ["Verdicts", "inspect_network"],
+        "properties": ["network_properties"],
         "statistics": ["paired_differences", "summarise"],
         "verdicts": ["arm_verdicts"],
     },
 )
 
-__all__ = ["evaluate", "inspect_network", "Verdicts", "arm_verdicts", "summarise", "paired_differences"]
+__all__ = ["evaluate", "inspect_network", "Verdicts", "arm_verdicts", "summarise", "paired_differences", "network_properties"]
