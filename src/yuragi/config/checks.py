@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pydantic import ValidationError
+
 from yuragi.errors import InputError, unknown
+from yuragi.settings import explain
 
 if TYPE_CHECKING:
     from yuragi.config.model import Config, Experiment
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
     from yuragi.jobs.target import Description as TargetDescription
     from yuragi.jobs.train import Arm
     from yuragi.targets import BrainTarget
+    from yuragi.training.settings import TrainingSettings
 
 FRAMES_PER_COEFFICIENT = 10
 """What `yuragi.spontaneous` asks of a recording when it chooses the components itself; not imported, since that loads numpy."""
@@ -27,8 +32,8 @@ def check(config: Config) -> None:
     for name, experiment in config.experiments.items():
         _check_experiment(config, name, experiment)
     _check_arms(config)
-    for name, choice in config.choices.items():
-        _known(f"choices.{name}.experiment", choice.experiment, config.experiments)
+    for name in config.choices:
+        _check_choice(config, name)
     _check_null_comparison(config)
     _check_hierarchies(config)
     for name in config.measured_responses():
@@ -177,12 +182,40 @@ def _check_experiment(config: Config, name: str, experiment: Experiment) -> None
     for arm in (experiment.memorisation.arms or ()) if experiment.memorisation else ():
         _known(f"{key}.memorisation.arms", arm, config.arms_of(name))
     _check_units(config, name)
+    _check_ranks(config, name)
     if not config.attacks:
         raise ValueError("attacks: none is given, but there are experiments; add one, for instance pgd: {kind: pgd}")
     there = experiment.images.sizes()
-    for setting, value, part in (("test_images", experiment.test_images, "test"), ("training.batch", experiment.training.batch, "train")):
+    wanted = [("test_images", experiment.test_images, "test"), ("training.batch", experiment.training.batch, "train")]
+    if experiment.memorisation is not None:
+        wanted.append(("memorisation.images", experiment.memorisation.images, "train"))
+        _trained(f"{key}.memorisation", experiment.memorisation.by_rote, experiment.training)
+    for setting, value, part in wanted:
         if value > there.get(part, value):
             raise ValueError(f"{key}.{setting} = {value}: {key}.images has {there[part]} images in its part '{part}'; lower it to at most that")
+
+
+def _check_choice(config: Config, name: str) -> None:
+    choice, key = config.choices[name], f"choices.{name}"
+    _known(f"{key}.experiment", choice.experiment, config.experiments)
+    experiment = config.experiments[choice.experiment]
+    _trained(key, choice.candidates, experiment.training)
+    there, batch = experiment.images.sizes().get("train"), experiment.training.batch
+    if there is not None and batch > there - round(choice.validation_fraction * there):
+        raise ValueError(
+            f"{key}.validation_fraction = {choice.validation_fraction}: of {there} images too few are left for a mini-batch of {batch}; lower "
+            f"experiments.{choice.experiment}.training.batch"
+        )
+
+
+def _trained(key: str, derive: Callable[[TrainingSettings], object], training: TrainingSettings) -> None:
+    """A training with other epochs or another batch must be one that there can be."""
+    try:
+        derive(training)
+    except ValidationError as error:
+        raise ValueError(f"{key}: {explain(error, type(training))}") from None
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
 
 
 def _check_units(config: Config, name: str) -> None:
@@ -199,6 +232,23 @@ def _check_units(config: Config, name: str) -> None:
                     f"arms.{arm}.penalty.units = '{asked.units}': arms.{first} asks for layer {layer} by '{units}' in experiments.{name}; "
                     "give both the same, or train them in different experiments"
                 )
+
+
+def _check_ranks(config: Config, name: str) -> None:
+    """Exponents of a layer are compared over the ranks that all arms ask for."""
+    found: dict[str, list[tuple[str, int, float]]] = {}
+    for arm in config.arms_of(name):
+        penalty = config.arms[arm].penalty
+        for layer, asked in penalty.asks().items() if penalty else ():
+            found.setdefault(layer, []).append((arm, asked.ranks[0], asked.ranks[1] or math.inf))
+    for layer, ranges in found.items():
+        late, first, _ = max(ranges, key=lambda each: each[1])
+        early, _, last = min(ranges, key=lambda each: each[2])
+        if last < first + 2:
+            raise ValueError(
+                f"arms.{late}.penalty: it asks layer {layer} for ranks from {first}, and arms.{early} for ranks to {last}; experiments.{name} "
+                "compares them over three ranks or more that both ask for, so change one, or train them in different experiments"
+            )
 
 
 def _check_layers(key: str, arm: Arm, where: str, experiment: Experiment) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.models.base import Architecture
@@ -23,17 +23,24 @@ class Candidates(Settings):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field((100, 101, 102), min_length=1, description="networks that each candidate is judged by")
     validation_fraction: float = Field(0.1, gt=0, lt=1, description="fraction of the training images that they are judged on")
 
+    def candidates(self, training: TrainingSettings) -> list[TrainingSettings]:
+        """The settings that are compared, which are those of the ordinary training but for the learning rate and the epochs."""
+        if training.validation_fraction:
+            raise ValueError(f"training.validation_fraction = {training.validation_fraction}: a choice holds images aside itself; leave it out")
+        epochs = self.epochs if training.schedule == "cosine" else (max(self.epochs),)
+        pairs = [{"learning_rate": rate, "epochs": count} for rate in self.learning_rates for count in epochs]
+        return [TrainingSettings.model_validate(training.model_dump() | pair) for pair in pairs]
+
 
 class Spec(Candidates):
     network: any_of("yuragi.models", Architecture) = Field(description="the architecture")
     training: TrainingSettings = Field(TrainingSettings(), description="how it is trained, but for the learning rate and the epochs")
     chunk: PositiveInt = Field(2048, description="most images that go through the network at once where accuracy is measured")
 
-    def candidates(self) -> list[TrainingSettings]:
-        """The settings that are compared."""
-        epochs = self.epochs if self.training.schedule == "cosine" else (max(self.epochs),)
-        pairs = [{"learning_rate": rate, "epochs": count} for rate in self.learning_rates for count in epochs]
-        return [TrainingSettings.model_validate(self.training.model_dump() | pair) for pair in pairs]
+    @model_validator(mode="after")
+    def _candidates_can_be_trained(self) -> Spec:
+        self.candidates(self.training)
+        return self
 
 
 def run(images: InputPath, table: OutputPath, *, spec: Spec, device: str = "auto") -> None:
@@ -49,7 +56,7 @@ def run(images: InputPath, table: OutputPath, *, spec: Spec, device: str = "auto
         lambda seed: build_network(spec.network, pixels.shape[1:], len(data.attrs["classes"]), seed=seed),
         pixels,
         labels,
-        spec.candidates(),
+        spec.candidates(spec.training),
         spec.seeds,
         validation_fraction=spec.validation_fraction,
         device=device,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from yuragi.jobs.base import InputPath, Job, OutputPath
-from yuragi.jobs.train import Arm, chosen_training
+from yuragi.jobs.base import InputPath, OutputPath
+from yuragi.jobs.train import Arm, checkpoint_key, chosen_training, target_of
 from yuragi.models.base import Architecture
 from yuragi.plugins import any_of
 from yuragi.settings import Settings
@@ -23,6 +23,20 @@ class Memorisation(Settings):
     batch: PositiveInt | None = Field(None, description="images in a mini-batch; null: as in the ordinary training, at most all of them")
     draws: PositiveInt = Field(8, description="draws of a stochastic network's noise that accuracy is averaged over after every epoch")
 
+    @field_validator("fractions")
+    @classmethod
+    def _are_fractions(cls, fractions: tuple[float, ...]) -> tuple[float, ...]:
+        for fraction in fractions:
+            if not 0 < fraction <= 1:
+                raise ValueError(f"{fraction:g} is no fraction of labels; give numbers above 0, at most 1")
+        return fractions
+
+    def by_rote(self, training: TrainingSettings) -> TrainingSettings:
+        """The settings of the training on random labels, from those of the ordinary one."""
+        own = {"epochs": self.epochs, "batch": min(self.batch or training.batch, self.images)}
+        without = {"validation_fraction": 0.0, "patience": None, "stop_on": "loss"}
+        return TrainingSettings.model_validate(training.model_dump() | own | without)
+
 
 class Spec(Memorisation):
     network: any_of("yuragi.models", Architecture) = Field(description="the architecture")
@@ -34,12 +48,6 @@ class Spec(Memorisation):
     place: PositiveInt = Field(1, description="1 takes the best of the learning rates in --choice, 2 the second best …")
     seed: int = Field(0, ge=0, description="seed of the parameters, of the choice of images, of the random labels and of the noise")
     chunk: PositiveInt = Field(2048, description="most images that go through the network at once where activity is measured")
-
-    def by_rote(self, training: TrainingSettings) -> TrainingSettings:
-        """The settings of the training on random labels, from those of the ordinary one."""
-        own = {"epochs": self.epochs, "batch": min(self.batch or training.batch, self.images)}
-        without = {"validation_fraction": 0.0, "patience": None, "stop_on": "loss"}
-        return TrainingSettings.model_validate(training.model_dump() | own | without)
 
     @model_validator(mode="after")
     def _training_fits(self) -> Spec:
@@ -58,21 +66,16 @@ def run(
     device: str = "auto",
 ) -> None:
     """Write one row a fraction and epoch, and only then remove the checkpoints."""
-    import hashlib
-
     import numpy as np
 
     from yuragi.datasets.splits import split
     from yuragi.errors import InputError
-    from yuragi.files import canonical_json, read_netcdf, sha256_of, write_table
+    from yuragi.files import read_netcdf, write_table
     from yuragi.randomness import derive_seed
-    from yuragi.targets import BrainTarget
     from yuragi.training.build import build_network
     from yuragi.training.memorisation import memorise, remove_progress
 
-    if spec.arm.needs_target and target is None:
-        raise InputError("--target: this arm reads the brain target; give the file that the step 'target' wrote")
-    brain = BrainTarget.read(target) if target is not None else None
+    brain = target_of(spec.arm, target)
     data = read_netcdf(images, "images")
     training_images, training_labels = split(data, "train")
     if spec.images > len(training_labels):
@@ -84,8 +87,7 @@ def run(
     # As many held-out images as training images, and not all of them, or most of the time would go there.
     held_out = held_out_images[: spec.images], held_out_labels[: spec.images]
     n_classes = len(data.attrs["classes"])
-    inputs = [sha256_of(path) for path in (images, target, choice) if path is not None]
-    key = hashlib.sha256(canonical_json([Job("memorise").digest(spec), spec.canonical(), inputs]).encode()).hexdigest()[:32]
+    key = checkpoint_key("memorise", spec, images, target, choice)
     architecture = spec.arm.architecture(spec.network)
     curves = memorise(
         lambda: build_network(architecture, training_images.shape[1:], n_classes, seed=spec.seed, noise=spec.arm.noise, target=brain),

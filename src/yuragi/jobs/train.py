@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field, PositiveInt
 
 from yuragi.jobs.base import InputPath, Job, OutputPath
@@ -10,8 +12,11 @@ from yuragi.models.front_ends.base import FrontEnd
 from yuragi.noise.base import Noise
 from yuragi.plugins import any_of
 from yuragi.regularizers.base import Penalty
-from yuragi.settings import Settings
+from yuragi.settings import Settings, validate
 from yuragi.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from yuragi.targets import BrainTarget
 
 
 class Arm(Settings):
@@ -30,11 +35,14 @@ class Arm(Settings):
     def architecture(self, network: Architecture) -> Architecture:
         """The network's layout as this arm has it."""
         changed = {key: value for key, value in (("front_end", self.front_end), ("whitened", self.whitened)) if value is not None}
-        return type(network).model_validate(network.model_dump() | changed) if changed else network
+        return validate(type(network), network.model_dump() | changed, "arm") if changed else network
 
 
 def chosen_training(training: TrainingSettings, choice: InputPath | None, place: int) -> TrainingSettings:
-    """The settings with the learning rate and the epochs that the step 'choose' found best, or second best …; without its file, as they are."""
+    """The settings with the learning rate and the epochs that the step 'choose' found best, or second best …; without its file, as they are.
+
+    Drops of the learning rate that would come after these epochs are left out.
+    """
     import pandas as pd
 
     from yuragi.training.sweep import best
@@ -42,7 +50,30 @@ def chosen_training(training: TrainingSettings, choice: InputPath | None, place:
     if choice is None:
         return training
     found = best(pd.read_csv(choice), place)
-    return TrainingSettings.model_validate(training.model_dump() | {"learning_rate": found.learning_rate, "epochs": found.epochs})
+    own = {"learning_rate": found.learning_rate, "epochs": found.epochs, "drop_after": [at for at in training.drop_after if at < found.epochs]}
+    if training.drop_after and not own["drop_after"]:
+        own["schedule"] = "constant"
+    return validate(TrainingSettings, training.model_dump() | own, f"training for the {found.epochs} epochs that {choice} found best")
+
+
+def target_of(arm: Arm, target: InputPath | None) -> BrainTarget | None:
+    """The brain target in a file, which may be missing only where the arm needs none."""
+    from yuragi.errors import InputError
+    from yuragi.targets import BrainTarget
+
+    if arm.needs_target and target is None:
+        raise InputError("--target: this arm reads the brain target; give the file that the step 'target' wrote")
+    return BrainTarget.read(target) if target is not None else None
+
+
+def checkpoint_key(job: str, spec: Settings, *files: InputPath | None) -> str:
+    """A digest of all that decides a job's result, so that a checkpoint of other code, data or settings is never taken up."""
+    import hashlib
+
+    from yuragi.files import canonical_json, sha256_of
+
+    inputs = [sha256_of(path) for path in files if path is not None]
+    return hashlib.sha256(canonical_json([Job(job).digest(spec), spec.canonical(), inputs]).encode()).hexdigest()[:32]
 
 
 class Spec(Settings):
@@ -68,27 +99,19 @@ def run(
     live: str = "",
 ) -> None:
     """Train, write the network and its learning history, and only then remove the checkpoint."""
-    import hashlib
-
     from yuragi.datasets.splits import split
-    from yuragi.errors import InputError
-    from yuragi.files import canonical_json, read_netcdf, sha256_of, write_table
-    from yuragi.targets import BrainTarget
+    from yuragi.files import read_netcdf, write_table
     from yuragi.training.build import build_network
     from yuragi.training.checkpoint import save_network
     from yuragi.training.standard import remove_checkpoint, train
 
-    if spec.arm.needs_target and target is None:
-        raise InputError("--target: this arm reads the brain target; give the file that the step 'target' wrote")
-    brain = BrainTarget.read(target) if target is not None else None
+    brain = target_of(spec.arm, target)
     data = read_netcdf(images, "images")
     training_images, training_labels = split(data, "train")
     n_classes = len(data.attrs["classes"])
     architecture, training = spec.arm.architecture(spec.network), chosen_training(spec.training, choice, spec.place)
     built = build_network(architecture, training_images.shape[1:], n_classes, seed=spec.seed, noise=spec.arm.noise, target=brain)
-    # Everything that decides the result, so that a checkpoint of other code, data or settings is never taken up.
-    inputs = [sha256_of(path) for path in (images, target, choice) if path is not None]
-    key = hashlib.sha256(canonical_json([Job("train").digest(spec), spec.canonical(), inputs]).encode()).hexdigest()[:32]
+    key = checkpoint_key("train", spec, images, target, choice)
     table = train(
         built,
         training_images,

@@ -161,8 +161,8 @@ class SpectralConstraint(ExponentPenalty):
         for layer, (seen, fresh, share) in self._measured(network, images, generator, chunk).items():
             alpha, old, weight = self.alpha(layer, target), previous.get(f"{layer}/eigenvectors"), previous.get(f"{layer}/weight")
             eigenvectors, variances = self._track(layer, seen, old, generator)
-            inside = exponent(variances.double().cpu(), self.ranks)
-            outside = exponent((torch.cat(fresh) @ eigenvectors).var(dim=0).double().cpu(), self.ranks)
+            inside = exponent(variances.cpu().double(), self.ranks)
+            outside = exponent((torch.cat(fresh) @ eigenvectors).var(dim=0).cpu().double(), self.ranks)
             found = (inside + outside) / 2
             state |= {
                 f"{layer}/eigenvectors": eigenvectors,

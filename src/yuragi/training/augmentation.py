@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -35,6 +35,10 @@ class Augmentation:
         top, left = torch.randint(2 * padding + 1, (2, count), generator=generator, device=generator.device)
         tossed = torch.randint(2, (count,), generator=generator, device=generator.device, dtype=torch.bool)
         return cls(top, left, tossed if flip else torch.zeros_like(tossed), padding)
+
+    def placed(self, device: torch.device) -> Augmentation:
+        """The same, on the device where the data set is: to look up a mini-batch then waits for nothing."""
+        return replace(self, top=self.top.to(device), left=self.left.to(device), mirrored=self.mirrored.to(device))
 
     def of(self, images: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
         """New images as they were drawn, of the same shape.

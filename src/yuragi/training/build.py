@@ -9,6 +9,7 @@ from yuragi.models.base import Architecture
 from yuragi.noise.base import Noise
 from yuragi.randomness import derive_seed
 from yuragi.training.devices import seeded_generator
+from yuragi.training.memory import naming_the_knob
 
 if TYPE_CHECKING:
     from yuragi.models.network import Network
@@ -50,4 +51,5 @@ def build_network(
     ('hidden1', 'output')
     """
     generator = seeded_generator(derive_seed(seed, "parameters"))
-    return architecture.build(image_shape, n_classes, generator, [noise] if noise is not None else [], target=target, normalisation=normalisation)
+    with naming_the_knob("network", architecture.kind, "make its layers smaller"):
+        return architecture.build(image_shape, n_classes, generator, [noise] if noise is not None else [], target=target, normalisation=normalisation)

@@ -80,7 +80,7 @@ def one_epoch(
     augmentation = None
     if settings.crop_padding or settings.flip:
         generator = task.generator("augmentation", epoch)
-        augmentation = Augmentation.drawn(count, generator, padding=settings.crop_padding, flip=settings.flip)
+        augmentation = Augmentation.drawn(count, generator, padding=settings.crop_padding, flip=settings.flip).placed(task.training.images.device)
     batches = order.to(task.training.images.device).tensor_split(ceil(count / settings.batch))
     first = (epoch - 1) * len(batches)
     # Sums stay on the device until the epoch's end: reading one waits for all that was queued before it.
@@ -89,6 +89,10 @@ def one_epoch(
     started = time.monotonic()
     for step, whole in enumerate(batches):
         if penalty is not None and (step == 0 or (penalty.refresh is not None and step % penalty.refresh == 0)):
+            if step:
+                # What has diverged would be measured as a layer of dead units.
+                _check_losses(losses[:step], epoch, settings)
+                _check_parameters(network, step, epoch, settings)
             with naming_the_knob("chunk", task.chunk):
                 state = penalty.prepare(network, task.training.images, task.target, state, measuring, chunk=task.chunk)
         due = penalty is not None and penalty.due(first + step)

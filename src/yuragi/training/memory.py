@@ -13,7 +13,7 @@ _TOLD = ("out of memory", "can't allocate memory", "not enough memory", "alloc_f
 
 
 @contextlib.contextmanager
-def naming_the_knob(knob: str, value: int) -> Iterator[None]:
+def naming_the_knob(knob: str, value: object, remedy: str = "lower it") -> Iterator[None]:
     """Inside the block a device or a processor out of memory becomes an `InputError` that names what to lower.
 
     >>> with naming_the_knob("training.batch", 256):
@@ -26,7 +26,7 @@ def naming_the_knob(knob: str, value: int) -> Iterator[None]:
     except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and not any(words in str(error).lower() for words in _TOLD):
             raise
-        raise InputError(f"out of memory with {knob} = {value}: lower it, or choose a device with more memory") from error
+        raise InputError(f"out of memory with {knob} = {value}: {remedy}, or choose a device with more memory") from error
 
 
 def fits(n_bytes: int, device: torch.device) -> bool:

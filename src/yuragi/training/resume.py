@@ -72,6 +72,7 @@ def specification(
         "penalty": penalty.model_dump(mode="json") if penalty else None,
         "target": _target_digest(penalty, target),
         "network": hashlib.sha256(str(network).encode()).hexdigest(),
+        "noise": {name: noise.record() for name, noise in network.noise.items()},
         "parameters": tensors_digest(network.state_dict()),
         "data": tensors_digest(data),
         "device": device.type,
@@ -170,7 +171,8 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, torc
         number, entry = name.split("/")
         parameter = parameters[int(number)]
         # In the memory layout of its parameter, as the optimiser made it.
-        kept = torch.empty_like(parameter, dtype=value.dtype).copy_(value) if value.shape == parameter.shape else value
+        of_parameter = entry != "step" and value.shape == parameter.shape
+        kept = torch.empty_like(parameter, dtype=value.dtype).copy_(value) if of_parameter else value
         states.setdefault(int(number), {})[entry] = kept
     optimiser.load_state_dict({"state": states, "param_groups": optimiser.state_dict()["param_groups"]})
 

@@ -107,6 +107,8 @@ def train(
     """
     where = resolve_device(device)
     check_number(where, devices, settings.batch)
+    if penalty is not None:
+        penalty.check(target)
     given = checked(network, images, labels)
     held_out = checked(network, *validation, "held-out ") if validation is not None else None
     training, aside = given.divided(settings.validation_fraction, seed)
@@ -150,7 +152,8 @@ def _trained(fabric: Fabric, run: _Run) -> list[dict[str, int | float]]:
     if fabric.world_size > 1:  # the memory of the given one is shared by the processes and the caller
         run = replace(run, task=replace(run.task, network=copy.deepcopy(run.task.network)))
     settings, network, device = run.task.settings, run.task.network, fabric.device
-    network.to(device, memory_format=torch.channels_last if settings.channels_last else torch.preserve_format).eval()
+    with naming_the_knob("network", type(network).__name__, "make its layers smaller"):
+        network.to(device, memory_format=torch.channels_last if settings.channels_last else torch.preserve_format).eval()
     placed = {name: part.placed(device, settings.data_on_device) for name, part in vars(run).items() if isinstance(part, Examples)}
     run = replace(run, task=replace(run.task, training=run.task.training.placed(device, settings.data_on_device)), **placed)
     with deterministic() if settings.deterministic else fastest():
