@@ -128,7 +128,7 @@ def _parser(chosen: Job, parameters: list[Parameter]) -> _Parser:
     )
     meaning = {"input": "file that is read", "output": "file that is written", "setting": "setting that does not change the result"}
     for parameter in parameters:
-        as_type = Path if parameter.role != "setting" else str
+        as_type = Path if parameter.role != "setting" else int if isinstance(parameter.default, int) else str
         if parameter.required:
             parser.add_argument(parameter.name, type=as_type, nargs="+" if parameter.several else None, help=meaning[parameter.role])
         else:

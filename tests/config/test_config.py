@@ -46,6 +46,7 @@ def test_plotted_points_have_three_seeds(path: Path) -> None:
     assert all(len(experiment.seeds) >= 3 for experiment in read_config_file(path).experiments.values())
 
 
+CHOICE = {"experiment": "digits", "learning_rates": [0.01], "epochs": [3]}
 SOURCES = {"itself": {"kind": "autoregressive"}}
 BAD = {
     "misspelt null model": (
@@ -157,6 +158,18 @@ BAD = {
     "bad name": ("name", "My Run", ["name = 'My Run'", "lower-case"]),
     "override of a recording that is not there": ("spectra.overrides", {"v9": {"ranks": [1, 9]}}, ["spectra.overrides", "'v9'"]),
     "override with a misspelt key": ("spectra.overrides", {"simulated_v1": {"rank": [1, 9]}}, ["spectra.overrides.simulated_v1", "rank"]),
+    "more images to memorise than there are": (
+        "experiments.digits.memorisation",
+        {"images": 1348},
+        ["experiments.digits.memorisation.images = 1348", "1347 images", "lower"],
+    ),
+    "no fraction to memorise": ("experiments.digits.memorisation", {"fractions": [1.5]}, ["experiments.digits.memorisation.fractions", "1.5"]),
+    "a choice of no experiment": ("choices", {"digits": CHOICE | {"experiment": "digit"}}, ["choices.digits.experiment", "'digit'"]),
+    "ranks that two arms have not in common": (
+        "arms.early",
+        {"penalty": {"kind": "spectral_constraint", "layers": {"hidden1": 1.0}, "ranks": [1, 4]}},
+        ["arms.both.penalty", "hidden1", "arms.early", "to 4", "experiments.digits"],
+    ),
     "seed set where it derives": ("spectra.seed", 3, ["spectra.seed", "does not exist"]),
 }
 
@@ -172,6 +185,28 @@ def test_bad_input_is_one_clear_line(key: str, value: Any, expected: list[str]) 
         assert part in message
 
 
+@pytest.mark.parametrize(
+    ("section", "training", "told"),
+    [
+        ("choices", {"warmup_epochs": 3}, "choices.digits: warmup_epochs = 3: the training has 3 epochs"),
+        ("choices", {"schedule": "steps", "drop_after": [4]}, "choices.digits: drop_after = [4]: nothing is trained after epoch 3"),
+        ("choices", {"validation_fraction": 0.2}, "choices.digits: training.validation_fraction = 0.2: a choice holds images aside itself"),
+        ("choices", {"batch": 1213}, "choices.digits.validation_fraction = 0.1: of 1347 images too few are left for a mini-batch of 1213"),
+        ("memorisation", {"warmup_epochs": 3}, "experiments.digits.memorisation: warmup_epochs = 3: the training has 3 epochs"),
+    ],
+)
+def test_a_training_from_which_no_other_can_be_made_is_told(section: str, training: dict[str, Any], told: str) -> None:
+    values = _changed("experiments.digits.training", {"epochs": 5, "batch": 128} | training)
+    if section == "choices":
+        values["choices"] = {"digits": CHOICE}
+    else:
+        values["experiments"]["digits"]["memorisation"] = {"images": 100, "epochs": 3}
+    with pytest.raises(InputError) as caught:
+        read_config(values, "config/mine.yaml")
+    assert str(caught.value).startswith(f"config/mine.yaml: {told}")
+    assert "\n" not in str(caught.value)
+
+
 FITTING = {
     "ranks up to the units": ("spectra.ranks", [5, 100]),
     "ranks up to the stimuli": ("recordings.simulated_v1.stimuli", 82),
@@ -182,6 +217,8 @@ FITTING = {
     "the last anchor": ("arms.both.penalty.anchor", 49),
     "the last rank": ("arms.both.penalty.last_rank", 50),
     "the largest calibrated ranks": ("calibration", {"ranks": [5, 80], "units": 80, "stimuli": 82}),
+    "the largest batch beside a choice": ("choices", {"digits": CHOICE | {"validation_fraction": 0.5}}),
+    "all images to memorise": ("experiments.digits.memorisation", {"images": 1347}),
     "the whole range of pixels": ("experiments.digits.epsilons", [0, 1]),
 }
 

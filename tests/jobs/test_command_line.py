@@ -182,3 +182,11 @@ def test_a_target_and_a_network_are_shown(folder: Path, capsys: pytest.CaptureFi
     for name, expected in (("target.nc", "alpha 1.040"), ("v1.nc", "responses"), ("network.safetensors", "(3, 2)")):
         assert main(["show", name]) == 0
         assert expected in capsys.readouterr().out
+
+
+def test_a_setting_that_is_a_number_arrives_as_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ingest", "images.nc", "--dataset", "{kind: digits}"]) == 0
+    arguments = ["train", "images.nc", "n.safetensors", "n.csv", "--network", "{kind: perceptron, hidden: [5]}", "--training", "{epochs: 1}"]
+    assert "devices = 0" in _complaint(capsys, *arguments, "--device", "cpu", "--devices", "0")
+    assert "invalid int value: 'two'" in _complaint(capsys, *arguments, "--devices", "two")
+    assert main([*arguments, "--device", "cpu", "--devices", "1"]) == 0

@@ -34,7 +34,7 @@ def test_the_target_takes_images_and_similarities_of_responses(tmp_path: Path, r
     data = ingested(tmp_path / "v4.nc", repeats)
     spec = target.Spec(similarity="v4", similarity_size=20)
     for name in ("first.nc", "second.nc"):
-        target.run(tmp_path / name, spec=spec, similarity=tmp_path / "v4.nc")
+        target.run(tmp_path / name, spec=spec, responses=tmp_path / "v4.nc")
     assert sha256_of(tmp_path / "first.nc") == sha256_of(tmp_path / "second.nc")
     found = BrainTarget.read(tmp_path / "first.nc")
     assert found.similarity.images.shape == (12, 3, 20, 20)
@@ -47,12 +47,12 @@ def test_the_target_takes_images_and_similarities_of_responses(tmp_path: Path, r
 def test_what_is_missing_is_told(tmp_path: Path) -> None:
     ingested(tmp_path / "v4.nc", images=False)
     with pytest.raises(InputError, match=r"v4\.nc: holds no images; read the recording 'v4' with images: true"):
-        target.run(tmp_path / "t.nc", spec=target.Spec(similarity="v4"), similarity=tmp_path / "v4.nc")
-    with pytest.raises(InputError, match="--similarity: similarity = 'v4' asks for responses"):
+        target.run(tmp_path / "t.nc", spec=target.Spec(similarity="v4"), responses=tmp_path / "v4.nc")
+    with pytest.raises(InputError, match="--responses: similarity = 'v4' asks for responses"):
         target.run(tmp_path / "t.nc", spec=target.Spec(similarity="v4"))
     ingested(tmp_path / "v4.nc")
     with pytest.raises(InputError, match="size = 64: the images have 40 x 40 pixels only"):
-        target.run(tmp_path / "t.nc", spec=target.Spec(similarity="v4", similarity_size=64), similarity=tmp_path / "v4.nc")
+        target.run(tmp_path / "t.nc", spec=target.Spec(similarity="v4", similarity_size=64), responses=tmp_path / "v4.nc")
     assert not (tmp_path / "t.nc").exists()
     with pytest.raises(ValidationError, match="a target that is there already says everything"):
         target.Spec(file="mine.nc", similarity="v4")

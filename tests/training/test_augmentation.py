@@ -27,7 +27,7 @@ def one_by_one(augmentation: Augmentation, images: np.ndarray, which: np.ndarray
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_it_is_what_a_loop_does(padding, flip, layout) -> None:
     images = torch.rand(12, 3, 6, 5, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=layout)
-    augmentation = Augmentation.drawn(40, torch.Generator().manual_seed(1), padding=padding, flip=flip)
+    augmentation = Augmentation.drawn(40, torch.Generator().manual_seed(1), padding=padding, flip=flip).placed(torch.device("cpu"))
     which = torch.randperm(40, generator=torch.Generator().manual_seed(2))[:12]
     before = images.clone()
     made = augmentation.of(images, which)

@@ -20,6 +20,7 @@ from yuragi.models.perceptron import Perceptron
 from yuragi.noise.layer import SpontaneousNoise
 from yuragi.noise.white import WhiteNoise
 from yuragi.regularizers.spectral import SpectralPenalty
+from yuragi.regularizers.spectral_constraint import SpectralConstraint
 from yuragi.training import resume, standard
 from yuragi.training.augmentation import Augmentation
 from yuragi.training.build import build_network
@@ -322,6 +323,20 @@ def test_divergence_is_told_within_a_long_epoch_and_the_checkpoint_is_of_the_epo
     kept, record = resume.read_tensors(tmp_path / "training" / "checkpoint.safetensors")
     assert len(record["history"]) == 1
     assert all(tensor.isfinite().all() for tensor in kept.values())
+
+
+def test_divergence_is_told_before_a_penalty_measures_what_has_diverged(digits) -> None:
+    penalty = SpectralConstraint(layers={"hidden1": 1.0}, ranks=(3, 20), refresh_steps=2)
+    settings = TrainingSettings(epochs=1, batch=100, optimiser="sgd", learning_rate=1e38)
+    with pytest.raises(DivergedError, match=r"at step 2 of epoch 1 with learning_rate = 1e\+38"):
+        train(perceptron(), digits.images, digits.labels, settings, seed=0, penalty=penalty)
+
+
+def test_what_the_target_lacks_is_told_before_anything_is_measured(digits) -> None:
+    network = perceptron(WhiteNoise(layer="hidden1", relative_variance=0.1))
+    network.calibrate = lambda *arguments, **options: pytest.fail("it was calibrated")
+    with pytest.raises(InputError, match=r"layers.hidden1: 'v4' names a stage of the brain target, but there is no target"):
+        train(network, digits.images, digits.labels, TrainingSettings(batch=200), seed=0, penalty=SpectralPenalty(layers={"hidden1": "v4"}))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from yuragi.errors import InputError
+from yuragi.models.perceptron import Perceptron
 from yuragi.training import memory
+from yuragi.training.build import build_network
 from yuragi.training.examples import Examples
 from yuragi.training.memory import naming_the_knob
 
@@ -21,6 +23,11 @@ def test_a_real_allocation_that_fails_on_the_processor() -> None:
 def test_errors_of_a_gpu(error) -> None:
     with pytest.raises(InputError, match="chunk = 4"), naming_the_knob("chunk", 4):
         raise error
+
+
+def test_a_network_that_does_not_fit_names_itself() -> None:
+    with pytest.raises(InputError, match="out of memory with network = perceptron: make its layers smaller"):
+        build_network(Perceptron(hidden=(2**10, 2**40)), (1, 2, 2), 10, seed=0)
 
 
 def test_other_errors_pass() -> None:

@@ -14,6 +14,8 @@ import pytest
 import torch
 
 from yuragi.models.perceptron import Perceptron
+from yuragi.noise.modified import Modified
+from yuragi.noise.neuronal import NeuronalNoise
 from yuragi.noise.white import WhiteNoise
 from yuragi.regularizers.spectral import SpectralPenalty
 from yuragi.training import resume, standard
@@ -88,11 +90,18 @@ def test_a_damaged_checkpoint_is_ignored(digits, tmp_path, monkeypatch, capsys, 
         {"settings": TrainingSettings(epochs=3, batch=200, learning_rate=2e-3)},
         {"penalty": SpectralPenalty(layers={"hidden1": 1.0})},
         {"noise": WhiteNoise(layer="hidden1", relative_variance=0.3)},
+        {"noise": NeuronalNoise(layer="hidden1", level=0.5)},
+        {"noise": Modified(layer="hidden1", relative_variance=0.2, components=4, strength=1.0)},
     ],
 )
 def test_a_checkpoint_of_another_specification_is_never_used(digits, tmp_path, monkeypatch, capsys, change) -> None:
     settings = TrainingSettings(epochs=3, batch=200)
-    stopped_after(2, digits, tmp_path, settings, monkeypatch)
+    # Of the same kind of noise, of which no parameter tells it apart.
+    beside = {
+        NeuronalNoise: {"noise": NeuronalNoise(layer="hidden1", level=0.1)},
+        Modified: {"noise": Modified(layer="hidden1", relative_variance=0.2, components=4, strength=2.0)},
+    }
+    stopped_after(2, digits, tmp_path, settings, monkeypatch, **beside.get(type(change.get("noise")), {}))
     options = {"settings": settings} | change
     run(digits, tmp_path / "fresh.safetensors", **options)
     run(digits, tmp_path / "beside.safetensors", **options, scratch=tmp_path / "scratch")

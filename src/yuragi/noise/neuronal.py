@@ -20,9 +20,11 @@ class NeuronalNoise(Noise):
 
         y = s x + l,    ỹ_t = y + √(max(y, 0) + 10⁻⁴) z_t,    x̃_t = (ỹ_t - l) / s,    z_t ~ N(0, I) independent over t
 
-    s, ``scale``, and l, ``level``, turn a unit's activity into a mean spike count; they belong to the front end that they were fitted to. With
-    ``relative_variance`` the noise is multiplied by the one number that makes its variance, in the mean over images and summed over units, ρ V: the
-    control of the same energy as the other noises. In the source a rectification follows; here the noise acts after the layer as it stands.
+    s, ``scale``, and l, ``level``, turn a unit's activity into a mean spike count; they belong to the front end that they were fitted to, whose
+    cells have a gain of 25. After ``{kind: gabor, gain: 25}`` the noise has 1.4 times the variance of the responses to MNIST, after cells with the
+    gain 1 that is their default 200 times as much, which drowns them. With ``relative_variance`` the noise is multiplied by the one number that
+    makes its variance, in the mean over images and summed over units, ρ V: the control of the same energy as the other noises. In the source a
+    rectification follows; here the noise acts after the layer as it stands.
 
     Source: Dapello, Marques, Schrimpf, Geiger, Cox & DiCarlo 2020, NeurIPS 33:13073, and its code, dicarlolab/vonenet (s = 0.35, l = 0.07, 10⁻⁴).
 

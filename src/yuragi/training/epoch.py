@@ -93,7 +93,7 @@ def one_epoch(
                 # What has diverged would be measured as a layer of dead units.
                 _check_losses(losses[:step], epoch, settings)
                 _check_parameters(network, step, epoch, settings)
-            with naming_the_knob("chunk", task.chunk):
+            with naming_the_knob("chunk", task.chunk, "lower it, or penalise a smaller layer"):
                 state = penalty.prepare(network, task.training.images, task.target, state, measuring, chunk=task.chunk)
         due = penalty is not None and penalty.due(first + step)
         with naming_the_knob("training.batch", settings.batch):

@@ -33,8 +33,9 @@ class Gabor(FrontEnd):
     their gain. Images are continued by reflection at their edges.
 
     The cells are the layer ``front_end`` and never learn: their kernels are saved with the network and have no gradient. Their stochasticity is not
-    in them; a noise plug-in acts after the layer ``front_end``, before the bottleneck. The bottleneck is the layer ``bottleneck``, a 1 x 1
-    convolution whose first weights come from the generator and which is trained.
+    in them; a noise plug-in acts after the layer ``front_end``, before the bottleneck. The level of `yuragi.noise.NeuronalNoise` is that for the gain
+    of the source, k = 25. The bottleneck is the layer ``bottleneck``, a 1 x 1 convolution whose first weights come from the generator and which is
+    trained.
 
     Where an image is uniform every cell is at 0, where its response has a kink and its gradient is 0: attack such networks from random starts.
 
