@@ -147,9 +147,9 @@ def test_the_target_is_a_line_of_its_own(tables: Tables):
     assert np.allclose(law["relative_variance"], (law["rank"] / 11.0) ** -law["alpha"])
 
 
-def told(results: Results, path: Path) -> Path:
+def told(results: Results, path: Path, asked: tuple[str, str] = ("v1", "1.25")) -> Path:
     """Activity that tells what its penalties ask of each layer, as the job writes it."""
-    layers = {"first_rank": [3, 5], "last_rank": [20, 0], "units": ["both", "channel"], "asked": ["v1", "1.25"]}
+    layers = {"first_rank": [3, 5], "last_rank": [20, 0], "units": ["both", "channel"], "asked": list(asked)}
     data = read_netcdf(results["activity"][0]).assign_coords({name: ("layer", values) for name, values in layers.items()})
     write_netcdf(data, path)
     return path
@@ -320,6 +320,26 @@ def test_constraints_are_followed_where_a_penalty_reports(results: Results, tmp_
     assert np.allclose(table["asked_alpha"], 1.0)  # the exponent of v1
     unknown = figures()["constraint"]().table({"histories": histories})
     assert unknown["asked_alpha"].isna().all()
+
+
+def test_each_arm_is_shown_beside_the_exponent_that_it_was_asked_for(results: Results, tmp_path: Path):
+    """Two penalties of one experiment may ask one layer for different exponents."""
+    activity = told(results, tmp_path / "digits_perceptron.nc", asked=("v1, 1.25", ""))
+    histories = []
+    for path in (path for path in results["histories"] if path.parent.name == "digits_perceptron"):
+        history = pd.read_csv(path)
+        if path.name.startswith(CONSTRAINED[0]):
+            history["hidden1_asked"] = 1.25
+        histories.append(tmp_path / "digits_perceptron" / path.name)
+        write_table(history, histories[-1])
+    given = {"histories": histories, "activity": [activity], "target": results["target"]}
+    followed = figures()["constraint"]().table(given).groupby("arm")["asked_alpha"].first()
+    assert followed[CONSTRAINED[0]] == 1.25
+    traded = figures()["trade_off"]().table(given).query("layer == 'hidden1'").groupby("arm")["asked_alpha"].first()
+    assert traded[CONSTRAINED[0]] == 1.25
+    assert np.isnan(traded["plain"])
+    laws = figures()["learned_spectra"]().table({**given, "activity": [activity]}).query("source == 'target'").groupby("arm")["alpha"].first()
+    assert laws.to_dict() == {"asked": 1.25, "v1": pytest.approx(1.0)}
 
 
 def test_the_trade_off_is_every_networks(results: Results, tmp_path: Path):

@@ -350,7 +350,7 @@ class Plan:
         for name, wanted in penalised.items():
             ends = [asked.ranks[1] for asked in wanted if asked.ranks[1] is not None]
             ranks = (max(asked.ranks[0] for asked in wanted), min(ends) if ends else None)
-            found[name] = activity.Measure(asked=wanted[0].alpha, ranks=ranks, units=wanted[-1].units)
+            found[name] = activity.Measure(asked=tuple(dict.fromkeys(asked.alpha for asked in wanted)), ranks=ranks, units=wanted[-1].units)
         return dict(sorted(found.items()))
 
     def _seed(self, *parts: object) -> int:

@@ -69,12 +69,13 @@ def target_stages(paths: Sequence[Path] | None) -> dict[str, float]:
 
 
 def asked_exponents(asked: str | None, stages: Mapping[str, float]) -> dict[str, float]:
-    """The exponent that a penalty asks of a layer: a stage of the target, or a number; all stages where nothing tells."""
+    """The exponents that penalties ask of a layer, stages of the target or numbers with commas between; all stages where nothing tells."""
     if asked is None:
         return dict(stages)
-    if asked in stages:
-        return {asked: stages[asked]}
-    return {ASKED: float(asked)} if asked else {}
+    named = [name for name in asked.split(", ") if name]
+    numbers = [name for name in named if name not in stages]
+    called = {name: f"{ASKED} {name}" if len(numbers) > 1 else ASKED for name in numbers}
+    return {called.get(name, name): stages[name] if name in stages else float(name) for name in named}
 
 
 def _range(spectra: list[np.ndarray], about: Mapping[str, object], first_rank: int, variance_share: float) -> tuple[int, int]:

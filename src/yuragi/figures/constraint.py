@@ -18,7 +18,7 @@ np = lazy.load("numpy")
 pd = lazy.load("pandas")
 
 COLUMNS = ("experiment", "arm", "seed", "layer", "epoch", "alpha", "weight", "asked_alpha")
-ALPHA, WEIGHT = "_alpha", "_weight"
+ALPHA, WEIGHT, ASKED = "_alpha", "_weight", "_asked"
 """Endings of the columns that a penalty reports, after the layer's name."""
 
 
@@ -45,7 +45,8 @@ class Constraint(Figure):
             asked[layer.experiment, layer.name] = next(iter(exponents.values())) if len(exponents) == 1 else np.nan
         layers = [layer for history in read_networks(results["histories"], HISTORY, ("epoch",)) for layer in _layers(history)]
         for rows in layers:
-            rows["asked_alpha"] = [asked.get(key, np.nan) for key in zip(rows["experiment"], rows["layer"], strict=True)]
+            known = [asked.get(key, np.nan) for key in zip(rows["experiment"], rows["layer"], strict=True)]
+            rows["asked_alpha"] = rows["asked_alpha"].fillna(pd.Series(known, index=rows.index)) if "asked_alpha" in rows else known
         return joined(layers, COLUMNS)
 
     @style.styled
@@ -59,8 +60,8 @@ class Constraint(Figure):
         drawing, strips = style.strips(titles, columns=2, panel=(3.8, 2.7), legend=0.6, sharex=True)
         for (left, right), (_, rows) in zip(strips, groups, strict=True):
             _draw_measure(left, "alpha", rows, looks)
-            asked, reach = rows["asked_alpha"].iloc[0], self.tolerance
-            if np.isfinite(asked):
+            reach = self.tolerance
+            for asked in sorted(rows["asked_alpha"].dropna().unique()):
                 left.axhspan(asked - reach, asked + reach, color=style.GREY, label=f"exponent asked for, ± {reach:g}", **style.BAND)
                 left.axhline(asked, **style.TRUTH)
             _draw_measure(right, "weight", rows, looks)
@@ -79,6 +80,8 @@ def _layers(history: pd.DataFrame) -> Iterator[pd.DataFrame]:
         if layer + WEIGHT in history:
             rows = history[["experiment", "arm", "seed", "epoch"]].copy()
             rows["layer"], rows["alpha"], rows["weight"] = layer, history[layer + ALPHA], history[layer + WEIGHT]
+            if layer + ASKED in history:
+                rows["asked_alpha"] = history[layer + ASKED]
             yield rows
 
 

@@ -154,7 +154,7 @@ def _draw_exponents(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look])
 
 
 def _called(stage: pd.Series) -> str:
-    name = "asked for" if stage["arm"] == ASKED else f"target stage {stage['arm']}"
+    name = "asked for" if stage["arm"].split()[0] == ASKED else f"target stage {stage['arm']}"
     return f"{name}, α = {stage['alpha']:.2f}"
 
 

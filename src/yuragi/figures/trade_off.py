@@ -36,15 +36,20 @@ class TradeOff(Figure):
         from yuragi.figures._networks import HISTORY, read_networks
 
         stages = target_stages(results.get("target"))
-        accuracies = {}
+        accuracies, told = {}, {}
         for history in read_networks(results["histories"], HISTORY, ("epoch",)):
             last = history.iloc[-1]
-            accuracies[last["experiment"], last["arm"], int(last["seed"])] = float(last.get("held_out_accuracy", np.nan))
+            key = last["experiment"], last["arm"], int(last["seed"])
+            accuracies[key] = float(last.get("held_out_accuracy", np.nan))
+            told |= {(*key, name.removesuffix("_asked")): float(last[name]) for name in history if str(name).endswith("_asked")}
         rows = []
         for layer in (layer for path in results["activity"] for layer in read_activity(path)):
             exponents = asked_exponents(layer.asked, stages)
-            name, asked = next(iter(exponents.items())) if len(exponents) == 1 else ("", np.nan)
             for network in layer.networks:
+                # Of several exponents the network's own is the one that its training tells.
+                own = told.get((layer.experiment, network.arm, network.seed, layer.name), np.nan)
+                fitting = exponents if len(exponents) == 1 else {name: alpha for name, alpha in exponents.items() if np.isclose(alpha, own)}
+                name, asked = next(iter(fitting.items()), ("", np.nan))
                 accuracy = accuracies.get((layer.experiment, network.arm, network.seed), np.nan)
                 about = (layer.experiment, layer.name, network.arm, network.seed, network.alpha, network.r_squared)
                 rows.append((*about, layer.first, layer.last, accuracy, name, asked))
@@ -80,8 +85,7 @@ class TradeOff(Figure):
             axis.plot(seeds["alpha"], seeds["held_out_accuracy"], marker, color=color, fillstyle="none", markersize=5, linestyle="none")
             axis.plot(mean["alpha"], mean["held_out_accuracy"], marker, color=color, markersize=8, markeredgecolor="white")
             labels.append(Label(str(arm), mean["alpha"], mean["held_out_accuracy"], color))
-        asked = rows["asked_alpha"].iloc[0]
-        if np.isfinite(asked):
+        for asked in sorted(rows["asked_alpha"].dropna().unique()):
             axis.axvspan(
                 asked - self.exponent_tolerance,
                 asked + self.exponent_tolerance,

@@ -12,7 +12,7 @@ from yuragi.settings import Settings
 class Measure(Settings):
     """How the spectrum of one layer is measured."""
 
-    asked: str | float | None = Field(None, description="the stage or the exponent that a penalty asks of it, or null")
+    asked: tuple[str | float, ...] = Field((), description="the stages or exponents that penalties ask of it")
     ranks: tuple[int, int | None] = Field((11, None), description="ranks over which exponents are compared: those that every penalty acts on")
     units: Units = Field("both", description="units of a convolutional layer")
 
@@ -49,7 +49,7 @@ def run(images: InputPath, spectra: OutputPath, networks: list[InputPath], *, sp
     result = result.assign_coords(
         arm=("network", list(arms)),
         seed=("network", list(seeds)),
-        asked=("layer", ["" if measure.asked is None else str(measure.asked) for measure in measures]),
+        asked=("layer", [", ".join(map(str, measure.asked)) for measure in measures]),
         units=("layer", [measure.units for measure in measures]),
         first_rank=("layer", [measure.ranks[0] for measure in measures]),
         last_rank=("layer", [measure.ranks[1] or 0 for measure in measures]),
