@@ -13,6 +13,9 @@ rule train:
         f"{plan.results}/logs/train/{{experiment}}/{{arm}}-seed{{seed}}.log",
     benchmark:
         f"{plan.results}/benchmarks/train/{{experiment}}/{{arm}}-seed{{seed}}.tsv"
+    resources:
+        # How many GPUs, or processes on a processor, train one network; a profile sets it.
+        devices=1,
     params:
         spec=lambda wildcards: plan.spec(
             "train", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
@@ -24,9 +27,6 @@ rule train:
         scratch=f"{plan.results}/.scratch",
         # Beside the log, where a failed job leaves it.
         live=f"{plan.results}/logs/train/{{experiment}}/{{arm}}-seed{{seed}}.csv",
-    resources:
-        # How many GPUs, or processes on a processor, train one network; a profile sets it.
-        devices=1,
     shell:
         "yuragi train {input.images} {output.network} {output.history} {params.files} --live {params.live} --devices {resources.devices}"
         " --scratch {params.scratch} --spec {params.spec:q} 2>&1 | tee {log}"
