@@ -341,7 +341,8 @@ class Plan:
         """The layers whose spectra are shown: those that some arm constrains, over the ranks that all of its penalties act on."""
         arms = [self.config.arms[name] for name in self.config.arms_of(experiment)]
         # A front end's layer is not in every network.
-        there = self.config.experiments[experiment].network.names()
+        network = self.config.experiments[experiment].network
+        there = network.names()
         found = {arm.noise.layer: activity.Measure() for arm in arms if arm.noise and arm.noise.layer in there}
         penalised: dict[str, list[Asked]] = {}
         for arm in arms:
@@ -350,7 +351,9 @@ class Plan:
         for name, wanted in penalised.items():
             ends = [asked.ranks[1] for asked in wanted if asked.ranks[1] is not None]
             ranks = (max(asked.ranks[0] for asked in wanted), min(ends) if ends else None)
-            found[name] = activity.Measure(asked=tuple(dict.fromkeys(asked.alpha for asked in wanted)), ranks=ranks, units=wanted[-1].units)
+            # In a dense layer there is nothing to choose.
+            units = "both" if name in network.widths() else wanted[-1].units
+            found[name] = activity.Measure(asked=tuple(dict.fromkeys(asked.alpha for asked in wanted)), ranks=ranks, units=units)
         return dict(sorted(found.items()))
 
     def _seed(self, *parts: object) -> int:

@@ -147,8 +147,8 @@ def _draw_experiment(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look]
     low, high = row["smallest_epsilon_pixel_units"], row["largest_epsilon_pixel_units"]
     over = f"ε = {high:g}" if low == high else f"mean over {row['epsilons']} ε, {low:g} to {high:g}"
     axis.set(
-        title=f"{row['experiment']}: {style.counted(row['memorising_seeds'], 'seed')} an arm",
-        xlabel=f"memorised, mean over {row['epochs']} epochs ({row['random_labels']:.0%} random labels)",
+        title=f"{row['experiment']}: {style.counted(int(row['memorising_seeds']), 'seed')} an arm",
+        xlabel=f"memorised, mean over {row['epochs']:.0f} epochs ({row['random_labels']:.0%} random labels)",
         ylabel=f"robust accuracy\n({ATTACK} attack, {over})",
     )
     axis.margins(0.08)
