@@ -8,8 +8,9 @@ from typing import ClassVar
 import lazy_loader as lazy
 from pydantic import Field, field_validator
 
-from yuragi.attacks.passes import check_images, evaluation_mode
+from yuragi.attacks.passes import check_images
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
 from yuragi.plugins import Plugin
 
 torch = lazy.load("torch")

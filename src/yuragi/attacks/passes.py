@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 
 import lazy_loader as lazy
@@ -20,21 +19,6 @@ def is_stochastic(model: torch.nn.Module) -> bool:
 def useful_draws(model: torch.nn.Module, draws: int) -> int:
     """The number of draws that tell something: those asked for, or one when the network is deterministic."""
     return draws if is_stochastic(model) else 1
-
-
-@contextlib.contextmanager
-def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
-    """Every part of the network in evaluation mode inside the block; afterwards each part is as it was.
-
-    Dropout stays off and the running statistics of a normalisation stay as they are. Noise that belongs to the network stays on.
-    """
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def sample_logits(model: torch.nn.Module, images: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:

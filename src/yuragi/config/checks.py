@@ -155,7 +155,7 @@ def _check_offer(key: str, arm: Arm, offer: Offer) -> None:
         for layer, asked in arm.penalty.asks().items():
             if isinstance(asked.alpha, str):
                 _known(f"{key}.penalty.layers.{layer}", asked.alpha, offer.stages)
-        if arm.penalty.needs_target and not arm.penalty.asks() and not offer.similarity:
+        if arm.penalty.needs_similarity and not offer.similarity:
             raise ValueError(f"{key}.penalty: it needs {offer.add_similarity}")
     if arm.noise is not None and arm.noise.needs_target:
         if arm.noise.needs_spontaneous and not offer.spontaneous:
@@ -220,13 +220,11 @@ def _trained(key: str, derive: Callable[[TrainingSettings], object], training: T
 
 def _check_units(config: Config, name: str) -> None:
     """Arms that ask for the spectrum of one layer ask for that of the same units, or their exponents could not be compared."""
-    found: dict[str, tuple[str, str]] = {}
-    for arm in config.arms_of(name):
-        penalty = config.arms[arm].penalty
-        for layer, asked in penalty.asks().items() if penalty else ():
-            if layer in config.experiments[name].network.widths():
-                continue  # a dense layer, whose units are what they are
-            first, units = found.setdefault(layer, (arm, asked.units))
+    for layer, by_arm in config.asked_of(name).items():
+        if layer in config.experiments[name].network.widths():
+            continue  # a dense layer, whose units are what they are
+        first, units = next((arm, asked.units) for arm, asked in by_arm.items())
+        for arm, asked in by_arm.items():
             if units != asked.units:
                 raise ValueError(
                     f"arms.{arm}.penalty.units = '{asked.units}': arms.{first} asks for layer {layer} by '{units}' in experiments.{name}; "
@@ -236,12 +234,8 @@ def _check_units(config: Config, name: str) -> None:
 
 def _check_ranks(config: Config, name: str) -> None:
     """Exponents of a layer are compared over the ranks that all arms ask for."""
-    found: dict[str, list[tuple[str, int, float]]] = {}
-    for arm in config.arms_of(name):
-        penalty = config.arms[arm].penalty
-        for layer, asked in penalty.asks().items() if penalty else ():
-            found.setdefault(layer, []).append((arm, asked.ranks[0], asked.ranks[1] or math.inf))
-    for layer, ranges in found.items():
+    for layer, by_arm in config.asked_of(name).items():
+        ranges = [(arm, asked.ranks[0], asked.ranks[1] or math.inf) for arm, asked in by_arm.items()]
         late, first, _ = max(ranges, key=lambda each: each[1])
         early, _, last = min(ranges, key=lambda each: each[2])
         if last < first + 2:

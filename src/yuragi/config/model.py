@@ -27,6 +27,7 @@ from yuragi.jobs.target import Description as TargetDescription
 from yuragi.jobs.train import Arm
 from yuragi.models.base import Architecture
 from yuragi.plugins import any_of
+from yuragi.regularizers.base import Asked
 from yuragi.settings import Name, Settings, described, validate
 from yuragi.spontaneous.nulls.base import NullModel
 from yuragi.training.settings import TrainingSettings
@@ -209,6 +210,15 @@ class Config(Settings):
     def arms_of(self, experiment: str) -> tuple[str, ...]:
         """The names of the arms that an experiment trains."""
         return self.experiments[experiment].arms or tuple(self.arms)
+
+    def asked_of(self, experiment: str) -> dict[str, dict[str, Asked]]:
+        """What the arms of an experiment ask of the spectra of its layers, by layer and arm."""
+        found: dict[str, dict[str, Asked]] = {}
+        for arm in self.arms_of(experiment):
+            penalty = self.arms[arm].penalty
+            for layer, asked in penalty.asks().items() if penalty else ():
+                found.setdefault(layer, {})[arm] = asked
+        return found
 
     def spectra_of(self, name: str) -> SpectrumEstimation:
         """The settings for one set of responses."""

@@ -37,7 +37,6 @@ from yuragi.jobs import (
     train,
 )
 from yuragi.randomness import derive_seed
-from yuragi.regularizers.base import Asked
 from yuragi.settings import Settings
 
 
@@ -280,27 +279,20 @@ class Plan:
         if job == "robustness":
             return robustness.Spec(seed=self._seed("robustness", experiment_name))
         arm, _, seed = network.rpartition("-seed")
+        trained = {
+            "network": experiment.network,
+            "training": experiment.training,
+            "arm": config.arms[arm],
+            "place": experiment.place,
+            "chunk": config.chunk,
+        }
         if job == "train":
             # The seed does not name the arm: networks of one seed start from the same parameters and see images in the same order.
-            return train.Spec(
-                network=experiment.network,
-                training=experiment.training,
-                arm=config.arms[arm],
-                place=experiment.place,
-                seed=self._seed("train", experiment_name, seed),
-                chunk=config.chunk,
-            )
+            return train.Spec(**trained, seed=self._seed("train", experiment_name, seed))
         if job == "memorise":
             assert experiment.memorisation is not None
-            return memorise.Spec(
-                **_of(memorise.Memorisation, experiment.memorisation),
-                network=experiment.network,
-                training=experiment.training,
-                arm=config.arms[arm],
-                place=experiment.place,
-                seed=self._seed("memorise", experiment_name, seed),
-                chunk=config.chunk,
-            )
+            own = _of(memorise.Memorisation, experiment.memorisation)
+            return memorise.Spec(**own, **trained, seed=self._seed("memorise", experiment_name, seed))
         if job == "attack":
             return attack.Spec(
                 attacks=config.attacks,
@@ -344,11 +336,8 @@ class Plan:
         network = self.config.experiments[experiment].network
         there = network.names()
         found = {arm.noise.layer: activity.Measure() for arm in arms if arm.noise and arm.noise.layer in there}
-        penalised: dict[str, list[Asked]] = {}
-        for arm in arms:
-            for name, asked in arm.penalty.asks().items() if arm.penalty else ():
-                penalised.setdefault(name, []).append(asked)
-        for name, wanted in penalised.items():
+        for name, by_arm in self.config.asked_of(experiment).items():
+            wanted = list(by_arm.values())
             ends = [asked.ranks[1] for asked in wanted if asked.ranks[1] is not None]
             ranks = (max(asked.ranks[0] for asked in wanted), min(ends) if ends else None)
             # In a dense layer there is nothing to choose.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from yuragi.errors import InputError, unknown
 from yuragi.models.calibration import calibrate_noise
+from yuragi.models.modes import evaluation_mode
 
 INPUT = "input"
 """The name of the pixels themselves, before normalisation, where noise and analyses may act as at any layer."""
@@ -171,14 +172,10 @@ class Network(nn.Module):
         self._check_layer(layer)
         if self.image_shape is None:
             raise InputError(f"width('{layer}'): the network does not know its images; build it with image_shape=(channel, height, width)")
-        training = self.training
-        self.eval()  # a blank image in training mode would move the statistics of batch normalisation
-        try:
-            with torch.no_grad():
-                blank = torch.zeros((1, *self.image_shape), dtype=self.mean.dtype, device=self.mean.device)
-                return self.activities(blank, [layer])[layer].shape[1]
-        finally:
-            self.train(training)
+        # In training mode a blank image would move the statistics of batch normalisation.
+        with evaluation_mode(self), torch.no_grad():
+            blank = torch.zeros((1, *self.image_shape), dtype=self.mean.dtype, device=self.mean.device)
+            return self.activities(blank, [layer])[layer].shape[1]
 
     def calibrate(self, images: Tensor, batch: int = 1024) -> None:
         """Give every noise layer what it measures of its layer over these images, without noise: see `yuragi.models.calibration.calibrate_noise`.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
 
+from yuragi.models.modes import evaluation_mode
 from yuragi.models.subspace import leading_directions
 
 if TYPE_CHECKING:
@@ -34,16 +35,11 @@ def calibrate_noise(network: Network, images: torch.Tensor, batch: int) -> None:
     batch
         images that pass at once
     """
-    training = network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            for name, noise in network.noise.items():
-                leading = None if getattr(noise, "structure", None) is None else _leading(network, name, noise, images, batch)
-                activity = (network.activities(part.to(network.mean.device), [name])[name] for part in images.split(batch))
-                noise.calibrate(activity) if leading is None else noise.calibrate(activity, leading)
-    finally:
-        network.train(training)
+    with evaluation_mode(network), torch.no_grad():
+        for name, noise in network.noise.items():
+            leading = None if getattr(noise, "structure", None) is None else _leading(network, name, noise, images, batch)
+            activity = (network.activities(part.to(network.mean.device), [name])[name] for part in images.split(batch))
+            noise.calibrate(activity) if leading is None else noise.calibrate(activity, leading)
 
 
 def _leading(network: Network, name: str, noise: torch.nn.Module, images: torch.Tensor, batch: int) -> tuple[torch.Tensor, torch.Tensor]:

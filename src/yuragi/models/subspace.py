@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import lazy_loader as lazy
 
 from yuragi.errors import InputError
+from yuragi.models.precision import in_double
 
 torch = lazy.load("torch")
 
@@ -87,7 +88,7 @@ def _times(batches: Iterable[torch.Tensor], basis: torch.Tensor | None) -> torch
     for batch in batches:
         if origin is None:
             origin = batch.mean(0)
-            total = _double(torch.zeros_like(origin))
+            total = in_double(torch.zeros_like(origin))
             product = total.new_zeros(len(total), len(total) if basis is None else basis.shape[1])
         # About a point near the mean, where single precision loses no digits when the mean is large.
         values = batch - origin
@@ -96,7 +97,7 @@ def _times(batches: Iterable[torch.Tensor], basis: torch.Tensor | None) -> torch
         count += len(values)
     if count < 2:
         raise InputError(f"activity: {count} samples are too few for a covariance; give two or more")
-    ours = total if basis is None else total @ _double(basis)
+    ours = total if basis is None else total @ in_double(basis)
     covariance = product.addr_(total, ours, alpha=-1 / count).div_(count - 1)
     if not covariance.isfinite().all():
         raise InputError("activity: its covariance is not finite; look for divergence of the training or NaN in the images")
@@ -119,7 +120,7 @@ def _filled(start: torch.Tensor | None, like: torch.Tensor, block: int, generato
 
 def _nystrom(basis: torch.Tensor, product: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Eigenvalues and eigenvectors of Y (QᵀY)⁻¹ Yᵀ, descending; directions without variance are completed from Q."""
-    basis, product = _double(basis), _double(product)
+    basis, product = in_double(basis), in_double(product)
     small = basis.T @ product
     shares, axes = torch.linalg.eigh((small + small.T) / 2)
     inverse_root = torch.where(shares > 1e-6 * shares[-1].clamp(min=0), shares.clamp(min=1e-300).rsqrt(), 0.0)
@@ -144,8 +145,3 @@ def _nystrom(basis: torch.Tensor, product: torch.Tensor, n: int) -> tuple[torch.
 def _signed(directions: torch.Tensor) -> torch.Tensor:
     largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
     return directions * largest.sign()
-
-
-def _double(values: torch.Tensor) -> torch.Tensor:
-    """In double precision, on the processor where the device has none."""
-    return (values.cpu() if values.device.type == "mps" else values).double()

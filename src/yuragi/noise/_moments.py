@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from yuragi.errors import InputError
+from yuragi.models.precision import in_double
 
 
 def pooled_moments(batches: Iterable[Tensor], rate: Callable[[Tensor], Tensor] | None) -> tuple[Tensor, Tensor | float]:
@@ -22,8 +23,7 @@ def pooled_moments(batches: Iterable[Tensor], rate: Callable[[Tensor], Tensor] |
     """
     count, mean, squares, mean_rate = 0, 0.0, 0.0, 0.0
     for batch in batches:
-        # Apple's devices have no double precision.
-        values = (batch.cpu() if batch.device.type == "mps" else batch).double()
+        values = in_double(batch)
         if len(values) == 0:
             continue
         n, batch_mean = len(values), values.mean(0)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from yuragi.models.precision import in_double
 from yuragi.noise._modifications import Modification, modified
 
 
@@ -76,7 +77,7 @@ class ResponseStructure(Structure):
     def directions(self, leading: Tensor) -> Tensor:
         found = leading
         if self.complement is not None:
-            v, rest = _exact(leading), _exact(self.complement)
+            v, rest = in_double(leading), in_double(self.complement)
             # Twice is enough to be orthogonal to rounding (Giraud & Langou 2003).
             for _ in range(2):
                 rest = torch.linalg.qr(rest - v @ (v.T @ rest))[0]
@@ -124,7 +125,3 @@ def structure_of(record: Mapping[str, Any] | None, buffers: Mapping[str, Tensor]
     if record["kind"] == "responses":
         return ResponseStructure(float(own["alignment"]), own.get("complement"), own.get("order"))
     return ModificationStructure(record["modification"], record["strength"], int(own["seed"]))
-
-
-def _exact(values: Tensor) -> Tensor:
-    return (values.cpu() if values.device.type == "mps" else values).double()

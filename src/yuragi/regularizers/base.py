@@ -82,6 +82,11 @@ class Penalty(Plugin):
         """Whether it reads the brain target."""
         return False
 
+    @property
+    def needs_similarity(self) -> bool:
+        """Whether it reads the similarities of stimuli in the brain target."""
+        return False
+
     def reads(self) -> tuple[str, ...]:
         """The layers whose activity `loss` needs."""
         return ()

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import lazy_loader as lazy
 
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
+from yuragi.models.precision import in_double
 from yuragi.models.units import Units, samples
 
 torch = lazy.load("torch")
@@ -43,26 +45,20 @@ def layer_covariances(
     sums: dict[str, torch.Tensor] = {}
     products: dict[str, torch.Tensor] = {}
     counts = dict.fromkeys(layers, 0)
-    was_training = network.training
     device = next(network.parameters()).device
-    network.eval()
-    try:
-        with torch.no_grad():
-            for part in images.split(chunk):
-                for layer, activity in network.activities(part.to(device), layers, flat=False).items():
-                    # Apple's devices have no double precision.
-                    values = samples(activity.cpu() if activity.device.type == "mps" else activity, units).double()
-                    counts[layer] += len(values)
-                    if layer not in origins:
-                        origins[layer] = values.mean(0)
-                        sums[layer] = torch.zeros_like(origins[layer])
-                        products[layer] = values.new_zeros(values.shape[1], values.shape[1])
-                    # Sums of squares about a point near the mean lose no digits when the mean is large.
-                    values = values - origins[layer]
-                    sums[layer] += values.sum(0)
-                    products[layer].addmm_(values.T, values)
-    finally:
-        network.train(was_training)
+    with evaluation_mode(network), torch.no_grad():
+        for part in images.split(chunk):
+            for layer, activity in network.activities(part.to(device), layers, flat=False).items():
+                values = in_double(samples(activity, units))
+                counts[layer] += len(values)
+                if layer not in origins:
+                    origins[layer] = values.mean(0)
+                    sums[layer] = torch.zeros_like(origins[layer])
+                    products[layer] = values.new_zeros(values.shape[1], values.shape[1])
+                # Sums of squares about a point near the mean lose no digits when the mean is large.
+                values = values - origins[layer]
+                sums[layer] += values.sum(0)
+                products[layer].addmm_(values.T, values)
     covariances = {layer: (products[layer] - torch.outer(sums[layer], sums[layer]) / count) / (count - 1) for layer, count in counts.items()}
     for layer, covariance in covariances.items():
         if not covariance.isfinite().all():

@@ -8,6 +8,7 @@ import lazy_loader as lazy
 from pydantic import Field
 
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
 from yuragi.regularizers.base import Batch, Penalty, State
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class NeuralSimilarityPenalty(Penalty):
         """True: the similarities are the brain's."""
         return True
 
+    @property
+    def needs_similarity(self) -> bool:
+        """True."""
+        return True
+
     def check(self, target: BrainTarget | None) -> None:
         self._similarity(target)
 
@@ -103,13 +109,8 @@ class NeuralSimilarityPenalty(Penalty):
                 wanted = wanted[order][:, order]
             state = {"images": torch.from_numpy(similarity.images.copy()).to(device), "similarity": wanted}
         shown = as_images(state["images"][:REPORTED], images.shape[1:], parameter.dtype)
-        training = network.training
-        network.eval()
-        try:
-            with torch.no_grad():
-                parts = [network.activities(part, self.layers) for part in shown.split(chunk)]
-        finally:
-            network.train(training)
+        with evaluation_mode(network), torch.no_grad():
+            parts = [network.activities(part, self.layers) for part in shown.split(chunk)]
         found = mixed_similarity([torch.cat([part[layer] for part in parts]) for layer in self.layers])
         state["correlation"] = pair_correlation(found, state["similarity"][:REPORTED, :REPORTED])
         return state

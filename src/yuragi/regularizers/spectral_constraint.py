@@ -9,6 +9,7 @@ import lazy_loader as lazy
 from pydantic import Field, model_validator
 
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
 from yuragi.models.subspace import leading_directions
 from yuragi.models.units import Units, samples
 from yuragi.regularizers._power_law import exponent, logarithmic_distance, published_distance
@@ -184,21 +185,16 @@ class SpectralConstraint(ExponentPenalty):
         device = next(network.parameters()).device
         order = torch.randperm(len(images), generator=generator, device=generator.device).to(images.device)
         found = {}
-        training = network.training
-        network.eval()
-        try:
-            with torch.no_grad():
-                one = network.activities(images[:1].to(device), self.layers, flat=False)
-                for several, count in IMAGES.items():
-                    # Apart, for a convolutional layer's activity over the images of a dense one might not fit into memory.
-                    layers = [layer for layer, activity in one.items() if (len(samples(activity, self.units)) > 1) == several]
-                    drawn = order[: self.images or count]
-                    border = max(1, len(drawn) * 2 // 3)
-                    at_once = min(chunk, PART) if several else chunk
-                    seen, fresh = (_activity(network, images, part, layers, self.units, at_once) for part in (drawn[:border], drawn[border:]))
-                    found |= {layer: (seen[layer], fresh[layer], border / len(images)) for layer in layers}
-        finally:
-            network.train(training)
+        with evaluation_mode(network), torch.no_grad():
+            one = network.activities(images[:1].to(device), self.layers, flat=False)
+            for several, count in IMAGES.items():
+                # Apart, for a convolutional layer's activity over the images of a dense one might not fit into memory.
+                layers = [layer for layer, activity in one.items() if (len(samples(activity, self.units)) > 1) == several]
+                drawn = order[: self.images or count]
+                border = max(1, len(drawn) * 2 // 3)
+                at_once = min(chunk, PART) if several else chunk
+                seen, fresh = (_activity(network, images, part, layers, self.units, at_once) for part in (drawn[:border], drawn[border:]))
+                found |= {layer: (seen[layer], fresh[layer], border / len(images)) for layer in layers}
         return {layer: found[layer] for layer in self.layers}
 
     def _track(

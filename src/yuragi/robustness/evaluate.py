@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import lazy_loader as lazy
 
 from yuragi.attacks.base import Attack, checked_eps
-from yuragi.attacks.passes import evaluation_mode, fresh_seed, is_stochastic
+from yuragi.attacks.passes import fresh_seed, is_stochastic
 from yuragi.attacks.scores import Score, score, selected, stronger
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
 from yuragi.randomness import derive_seed
 from yuragi.robustness.guards import inspect_network, weaker_than_less_informed

@@ -14,8 +14,9 @@ import lazy_loader as lazy
 
 from yuragi.attacks.base import Attack
 from yuragi.attacks.gradients import loss_gradient
-from yuragi.attacks.passes import check_images, evaluation_mode, fresh_seed, is_stochastic, sample_logits
+from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic, sample_logits
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
 
 torch = lazy.load("torch")
 

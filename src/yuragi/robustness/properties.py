@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
 
-from yuragi.attacks.passes import check_images, evaluation_mode, fresh_seed, pieces, sample_logits, time_steps, useful_draws
+from yuragi.attacks.passes import check_images, fresh_seed, pieces, sample_logits, time_steps, useful_draws
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
+from yuragi.models.precision import in_double
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -145,7 +147,7 @@ class _Activity:
         self.alive: dict[str, torch.Tensor] = {}
 
     def add(self, values: torch.Tensor, tanh: torch.Tensor | None, rectifier: torch.Tensor | None) -> None:
-        wide = _wide(values)
+        wide = in_double(values)
         self.batches.append((len(wide), wide.mean(0), (wide - wide.mean(0)).square().sum(0)))
         self.lowest = min(self.lowest, float(values.min()))
         if tanh is not None:
@@ -207,7 +209,7 @@ def _weights(network: torch.nn.Module, image: torch.Tensor, layers: list[str], g
             handle.remove()
     return {
         layer: {
-            "weight_frobenius": math.hypot(*(float(_wide(module.weight.detach()).norm()) for module in modules)),
+            "weight_frobenius": math.hypot(*(float(in_double(module.weight.detach()).norm()) for module in modules)),
             "weight_spectral": max(_operator_norm(module, shapes[module], generator) for module in modules),
         }
         for layer, modules in linear.items()
@@ -218,10 +220,10 @@ def _weights(network: torch.nn.Module, image: torch.Tensor, layers: list[str], g
 def _operator_norm(module: torch.nn.Module, shape: torch.Size, generator: torch.Generator) -> float:
     """The largest singular value of a dense layer or of a convolution on maps of this shape."""
     if isinstance(module, torch.nn.Linear):
-        weight = _wide(module.weight.detach())
+        weight = in_double(module.weight.detach())
         gram = weight @ weight.T if weight.shape[0] <= weight.shape[1] else weight.T @ weight
         return math.sqrt(max(0.0, float(torch.linalg.eigvalsh(gram)[-1])))
-    weight = _wide(module.weight.detach())
+    weight = in_double(module.weight.detach())
     linear = copy.deepcopy(module).to(weight)
     linear.bias = None
     vector = torch.randn((1, *shape[1:]), generator=generator, device=generator.device).to(weight)
@@ -265,7 +267,7 @@ def _answers(
             "low_frequency_share": _low_frequency_share(own),
         }
         for name, values in measured.items():
-            kept.setdefault(name, []).append(_wide(values).cpu())
+            kept.setdefault(name, []).append(in_double(values).cpu())
     return _summary({name: torch.cat(parts).numpy() for name, parts in kept.items()})
 
 
@@ -326,8 +328,3 @@ def _low_frequency_share(gradients: torch.Tensor) -> torch.Tensor:
     rows, columns = (torch.fft.fftfreq(size, device=gradients.device) for size in gradients.shape[2:])
     low = torch.hypot(rows[:, None], columns[None, :]) < LOW_FREQUENCY
     return (power * low).sum((1, 2)) / power.sum((1, 2))
-
-
-def _wide(values: torch.Tensor) -> torch.Tensor:
-    """In double precision, on the processor where the device has none."""
-    return (values.cpu() if values.device.type == "mps" else values).double()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from yuragi.attacks.passes import evaluation_mode, time_steps, useful_draws
+from yuragi.attacks.passes import time_steps, useful_draws
 from yuragi.attacks.scores import Score, score
+from yuragi.models.modes import evaluation_mode
 
 
 def accuracy(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from yuragi.attacks.passes import evaluation_mode, is_stochastic, pieces, sample_logits, time_steps
+from yuragi.attacks.passes import is_stochastic, pieces, sample_logits, time_steps
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
 
 
 def noise_at_readout(network: torch.nn.Module, images: torch.Tensor, generator: torch.Generator, *, draws: int = 16, chunk: int = 2048) -> float:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from yuragi.attacks.passes import evaluation_mode
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
 from yuragi.models.units import Units, samples
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 import xarray as xr
 
-from yuragi.attacks.passes import evaluation_mode
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
 from yuragi.models.units import Units, samples
 from yuragi.regularizers.covariance import layer_covariances
 from yuragi.spectra.cvpca import spectrum_array
