@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from yuragi.attacks import FGSM, PGD, RandomSign
+from yuragi.attacks import FGSM, PGD, RandomNoise
 from yuragi.attacks.gradients import loss_gradient
 
 
@@ -32,7 +32,9 @@ def margins(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) 
 
 
 @pytest.mark.parametrize("eps", [0.03, 0.3, 1.0])
-@pytest.mark.parametrize("attack", [FGSM(), PGD(steps=10), PGD(steps=10, random_start=False)], ids=["fgsm", "pgd", "pgd-from-image"])
+@pytest.mark.parametrize(
+    "attack", [FGSM(), PGD(steps=10, drop_fooled=False), PGD(steps=10, random_start=False, drop_fooled=False)], ids=["fgsm", "pgd", "pgd-from-image"]
+)
 def test_binary_worst_case_is_met(attack, eps, generator):
     weights = torch.randn(2, 30, generator=generator, dtype=torch.float64)
     model = linear(weights, torch.randn(2, generator=generator, dtype=torch.float64))
@@ -47,7 +49,7 @@ def test_binary_worst_case_is_met(attack, eps, generator):
     assert torch.allclose(found, worst, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("attack", [FGSM(eps=0.1), PGD(eps=0.1, steps=10)], ids=["fgsm", "pgd"])
+@pytest.mark.parametrize("attack", [FGSM(eps=0.1), PGD(eps=0.1, steps=10, drop_fooled=False)], ids=["fgsm", "pgd"])
 def test_many_classes_along_one_direction(attack, generator):
     # Class weights on one line: for the classes at its two ends every rival lies in the same direction, and all margins have one worst case.
     direction = torch.randn(20, generator=generator, dtype=torch.float64)
@@ -79,7 +81,7 @@ def test_many_classes_against_every_corner_of_the_ball(generator):
     assert torch.equal(margins(model, attacked, labels).amin(1) >= 0, correct)
     reached = torch.isclose(loss(attacked), torch.stack([loss(corner) for corner in corners]).amax(0), atol=1e-6, rtol=0)
     assert reached[correct].all()  # where it is fooled, the restart with the least margin may have a smaller loss than another
-    assert (loss(RandomSign(eps=0.2)(model, images, labels, generator)) < loss(attacked) - 1e-3).double().mean() > 0.5
+    assert (loss(RandomNoise(eps=0.2)(model, images, labels, generator)) < loss(attacked) - 1e-3).double().mean() > 0.5
 
 
 def test_gradient_of_a_noisy_linear_network_is_its_expectation(generator):

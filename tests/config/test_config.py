@@ -70,7 +70,7 @@ BAD = {
     ),
     "misspelt key": ("spectra.rank", [5, 80], ["spectra.rank", "did you mean 'ranks'?", "shuffles"]),
     "misspelt key of an option": ("attacks.pgd.stepz", 5, ["attacks.pgd.stepz", "did you mean 'steps'?"]),
-    "misspelt kind": ("attacks.pgd.kind", "pdg", ["attacks.pgd.kind", "'pdg'", "did you mean 'pgd'?", "random_sign"]),
+    "misspelt kind": ("attacks.pgd.kind", "pdg", ["attacks.pgd.kind", "'pdg'", "did you mean 'pgd'?", "random_noise"]),
     "misspelt data set": ("recordings.rest.kind", "nitime", ["recordings.rest.kind", "'nitime'", "nitime_rest"]),
     "missing kind": ("recordings.rest", {}, ["recordings.rest", "kind"]),
     "missing section": ("experiments.digits.images", KeyError, ["experiments.digits.images", "missing"]),

@@ -51,7 +51,7 @@ NAMES = {
         "layer_covariances",
     },
     "noise": {"Noise", "SpontaneousNoise", "Spontaneous", "WhiteNoise", "Modified", "NeuronalNoise"},
-    "attacks": {"Attack", "FGSM", "PGD", "RandomSign"},
+    "attacks": {"Attack", "FGSM", "PGD", "RandomNoise"},
     "training": {
         "TrainingSettings",
         "build_network",

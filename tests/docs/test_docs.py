@@ -33,7 +33,7 @@ import re, sys
 from pathlib import Path
 import numpy as np, torch, yaml
 from yuragi.attacks.momentum import Momentum
-from yuragi.attacks.random_sign import RandomSign
+from yuragi.attacks.random_noise import RandomNoise
 from yuragi.config.model import read_config
 from yuragi.config.plan import Plan
 from yuragi.datasets import load
@@ -61,7 +61,7 @@ images, labels = map(torch.from_numpy, split(digits, "test", 200))
 generator = torch.Generator().manual_seed(0)
 clean, attacked, control = (
     accuracy(network, pixels, labels, generator)
-    for pixels in (images, *(attack(network, images, labels, generator) for attack in (Momentum(eps=0.1), RandomSign(eps=0.1))))
+    for pixels in (images, *(attack(network, images, labels, generator) for attack in (Momentum(eps=0.1), RandomNoise(eps=0.1))))
 )
 assert attacked < control - 0.15 and control < clean + 0.02 and clean > 0.8, (clean, attacked, control)
 

@@ -172,7 +172,7 @@ def write_experiment(
 
 
 def _evaluated(arm: str, seed: int, epsilons: tuple[float, ...], generator: np.random.Generator) -> xr.Dataset:
-    attacks = ["fgsm", "pgd", "random_sign", "worst"]
+    attacks = ["fgsm", "pgd", "random_noise", "worst"]
     strength = xr.DataArray([2.0, 2.5, 0.5, 2.6], dims="attack", coords={"attack": attacks})
     budget = xr.DataArray(list(epsilons), dims="epsilon", coords={"epsilon": list(epsilons)})
     images = xr.DataArray(generator.uniform(0, 0.1, 30), dims="image", coords={"image": np.arange(30)})

@@ -8,13 +8,13 @@ import torch
 import xarray as xr
 
 import yuragi.robustness
-from yuragi.attacks import FGSM, PGD, RandomSign
+from yuragi.attacks import FGSM, PGD, RandomNoise
 from yuragi.attacks.scores import Score, stronger
 from yuragi.errors import InputError
 from yuragi.files import read_netcdf, write_netcdf
 from yuragi.robustness.evaluate import evaluate
 
-ATTACKS = {"random": RandomSign(draws=4), "fgsm": FGSM(draws=8), "pgd": PGD(steps=5, draws=8)}
+ATTACKS = {"random": RandomNoise(draws=4), "fgsm": FGSM(draws=8), "pgd": PGD(steps=5, draws=8)}
 BUDGETS = [0.0, 0.02, 0.05, 0.1, 0.2]
 
 
@@ -77,7 +77,7 @@ def test_scores_are_of_fresh_draws(noisy, unseen, generator):
     evaluate(noisy, *unseen, {"fgsm": FGSM(), "pgd": PGD(steps=2)}, [0.0, 0.05, 0.1], generator, scoring_draws=50, selection_draws=4)
     assert len(seeds["scoring"]) == 1  # the same noise for every attack and ε: differences between them are of the images alone, ...
     assert len(seeds["selection"]) == 1
-    assert len(seeds["attack"]) == 5  # ... each attack and ε has noise of its own (and so have the guards), ...
+    assert len(seeds["attack"]) == 1 + 2 + 2 * 2  # ... each gradient has noise of its own (and so have the guards), ...
     assert not seeds["scoring"] & (seeds["attack"] | seeds["selection"])  # ... and none of it is scored on
 
 
@@ -151,16 +151,16 @@ def test_results_are_written_and_read(reader, unseen, generator, tmp_path):
         ({"labels": torch.full((120,), 10)}, "labels: 10 occurs but the network has classes 0 to 9"),
         ({"attacks": {}}, "attacks: none given"),
         ({"attacks": {"worst": FGSM()}}, "the name 'worst' is taken"),
-        ({"epsilons": []}, "epsilons"),
-        ({"epsilons": [0.1, 0.1]}, "each once"),
-        ({"epsilons": [0.1, 8]}, r"eps = 8 is outside \[0, 1\]; .* 8 of 255 grey levels are 0.031373"),
+        ({"threat": []}, "epsilons"),
+        ({"threat": [0.1, 0.1]}, "each once"),
+        ({"threat": [0.1, 8]}, r"eps = 8 is outside \[0, 1\]; .* 8 of 255 grey levels are 0.031373"),
         ({"scoring_draws": 0}, "scoring_draws = 0"),
         ({"selection_draws": 0}, "selection_draws = 0"),
         ({"chunk": 0}, "chunk = 0"),
     ],
 )
 def test_bad_input(changed, message, reader, unseen, generator):
-    arguments = {"images": unseen[0], "labels": unseen[1], "attacks": ATTACKS, "epsilons": [0.1], "generator": generator}
+    arguments = {"images": unseen[0], "labels": unseen[1], "attacks": ATTACKS, "threat": [0.1], "generator": generator}
     with pytest.raises(InputError, match=message) as caught:
         evaluate(reader, **(arguments | changed))
     assert "\n" not in str(caught.value)

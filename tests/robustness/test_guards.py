@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from yuragi.attacks import FGSM, PGD, RandomSign
+from yuragi.attacks import FGSM, PGD, RandomNoise
 from yuragi.errors import InputError
 from yuragi.robustness.evaluate import evaluate
 from yuragi.robustness.guards import inspect_network, weaker_than_less_informed
@@ -56,13 +56,13 @@ def test_a_saturated_network_looks_robust_and_is_flagged(reader, unseen, generat
 
 def test_an_uninformed_attack_that_wins_is_flagged(reader, unseen, generator):
     masked = Wrapped(reader, before=lambda x: x.detach()).eval()
-    result = evaluate(masked, *unseen, {"pgd": PGD(random_start=False), "random": RandomSign(tries=20)}, [0.2], generator)
+    result = evaluate(masked, *unseen, {"pgd": PGD(random_start=False), "random": RandomNoise(tries=20)}, [0.2], generator)
     assert result.attrs["guard_ordering"].startswith("suspicious: random leaves accuracy")
     assert result.attrs["guard_ordering"].endswith("at ε = 0.2")
 
 
 def test_ordering():
-    attacks = {"pgd": PGD(), "fgsm": FGSM(), "random": RandomSign()}
+    attacks = {"pgd": PGD(), "fgsm": FGSM(), "random": RandomNoise()}
     assert weaker_than_less_informed({"pgd": 0.1, "fgsm": 0.2, "random": 0.9}, attacks, 500) == "ok"
     assert weaker_than_less_informed({"pgd": 0.2, "fgsm": 0.19, "random": 0.9}, attacks, 500) == "ok"
     assert weaker_than_less_informed({"pgd": 0.9}, attacks, 500) == "ok"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from yuragi.attacks import FGSM, PGD, RandomSign
+from yuragi.attacks import FGSM, PGD, RandomNoise
 from yuragi.models import CNN, Network, Perceptron
 from yuragi.noise.white import WhiteNoise
 from yuragi.robustness.evaluate import evaluate
@@ -46,7 +46,7 @@ def build(architecture, digits, *, noise_at: str | None = None, steps: int = 1) 
 def test_attacks_know_the_defence(architecture, noise_at, steps, digits, unseen, generator):
     network = build(architecture, digits, noise_at=noise_at, steps=steps)
     state = {name: value.clone() for name, value in network.state_dict().items()}
-    attacks = {"random": RandomSign(), "fgsm": FGSM(draws=8), "pgd": PGD(steps=5, draws=8)}
+    attacks = {"random": RandomNoise(), "fgsm": FGSM(draws=8), "pgd": PGD(steps=5, draws=8)}
     images, labels = unseen[0][:60], unseen[1][:60]
     result = evaluate(network, images, labels, attacks, [0.0, 0.15], generator, scoring_draws=20, selection_draws=20)
     accuracy = result["fraction_correct"].mean("image")

@@ -33,8 +33,8 @@ def test_the_same_specification_gives_the_same_bytes_and_only_changes_run_again(
     assert plain[0.0] == table[table.arm == "plain"].clean_accuracy.iloc[0]
     assert plain.is_monotonic_decreasing
     assert plain[0.2] < plain[0.0] - 0.2, "the attack must do something"
-    random_sign = table[(table.arm == "plain") & (table.attack == "random_sign")].set_index("epsilon").accuracy
-    assert plain[0.2] < random_sign[0.2] - 0.1, "and more than chance does"
+    random_noise = table[(table.arm == "plain") & (table.attack == "random_noise")].set_index("epsilon").accuracy
+    assert plain[0.2] < random_noise[0.2] - 0.1, "and more than chance does"
     record = json.loads((results / "networks" / "digits" / "both-seed1.safetensors.spec.json").read_text())
     assert record["job"] == "train"
     assert record["spec"]["arm"]["noise"]["kind"] == "spontaneous"

@@ -7,10 +7,10 @@ import lazy_loader as lazy
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
-        "base": ["Attack"],
+        "base": ["Attack", "BoundedAttack"],
         "fgsm": ["FGSM"],
-        "gradients": ["loss_gradient"],
+        "gradients": ["gradient_pass", "loss_gradient"],
         "pgd": ["PGD"],
-        "random_sign": ["RandomSign"],
+        "random_noise": ["RandomNoise"],
     },
 )

@@ -1,46 +1,37 @@
-"""What every attack has in common: a budget, the draws that it averages over, and images in, images out."""
+"""What every attack has in common: what it knows, the draws that it averages over, and images in, images out."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import lazy_loader as lazy
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
-from yuragi.attacks.passes import check_images
+from yuragi.attacks.balls import Ball, Norm, ball, checked_eps
+from yuragi.attacks.passes import check_images, is_stochastic
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
 from yuragi.plugins import Plugin
 
 torch = lazy.load("torch")
 
+Knowledge = Literal["chance", "answers", "gradient", "gradients"]
+"""What an attack uses of the network: nothing but how its own tries fare, its answers to many queries, one gradient, many gradients."""
+
 
 class Attack(Plugin):
-    """An adversary in the L∞ ball: finds x' with max|x' - x| ≤ ε and x' in [0, 1] that the network gets wrong.
+    """An adversary: finds images that the network gets wrong.
 
     It attacks the network as it is, noise included: gradients are averaged over ``draws`` draws of the noise.
     """
 
-    knowledge: ClassVar[int] = 2
-    """How much the attack uses of the network: 0 nothing but its answers, 1 one gradient, 2 many. More must not be weaker."""
+    knowledge: ClassVar[Knowledge] = "gradients"
 
-    eps: float = Field(8 / 255, description="ε: the largest change of a pixel, in units of the pixel range [0, 1].")
     draws: int = Field(16, ge=1, description="Draws of the noise that are averaged per gradient; a deterministic network needs and takes one.")
-
-    @field_validator("eps")
-    @classmethod
-    def _within_pixels(cls, eps: float | int) -> float:
-        return checked_eps(eps)
-
-    def at(self, eps: float | int) -> Attack:
-        """The same attack with another budget ε; `InputError` outside [0, 1].
-
-        >>> from yuragi.attacks import FGSM
-        >>> FGSM().at(0.25).eps
-        0.25
-        """
-        return type(self).model_validate({**self.model_dump(), "eps": checked_eps(eps)})
+    adapts: bool = Field(
+        True, description="true: the attack meets the network's noise. false: it attacks the same network without noise; the images are transferred."
+    )
 
     def __call__(
         self,
@@ -51,7 +42,7 @@ class Attack(Plugin):
         *,
         chunk: int = 1024,
     ) -> torch.Tensor:
-        """Attacked images of the same shape, within ε of the given ones and in [0, 1]; at ε = 0 the images as they are.
+        """Attacked images of the same shape, in [0, 1].
 
         model
             a network that takes pixels and returns logits. It runs in evaluation mode and is left as it was: mode, weights, gradients
@@ -60,15 +51,15 @@ class Attack(Plugin):
         generator
             source of the network's noise and of the attack's own random choices
         chunk
-            the most images × draws × time steps that are held at once. Attacks on a deterministic network do not depend on it (but for rounding);
-            those on a stochastic network do through the order in which the noise is drawn, and are equal in distribution only
+            the most images × draws × time steps that are held at once. Results do not depend on it (but for rounding; on a GPU the noise
+            depends on it)
 
-        Errors: `InputError` for pixels outside [0, 1] and labels that do not fit.
+        Errors: `InputError` for pixels outside [0, 1], labels that do not fit, and logits that are not finite or are none.
         """
         check_images(images, labels)
         images = images.detach()
-        if self.eps == 0:
-            return images.clone()
+        if not self.adapts and is_stochastic(model):
+            model = noise_free_twin(model)
         with evaluation_mode(model):
             return self._attacked(model, images, labels, generator, chunk)
 
@@ -77,19 +68,55 @@ class Attack(Plugin):
         self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int
     ) -> torch.Tensor: ...
 
-    def _bounds(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The smallest and the largest value that each pixel may take: the ball cut with the pixel range."""
-        return (images - self.eps).clamp_(min=0), (images + self.eps).clamp_(max=1)
+
+class BoundedAttack(Attack):
+    """An adversary in a ball: finds x' with ‖x' - x‖ ≤ ε and x' in [0, 1] that the network gets wrong."""
+
+    norm: Norm = Field(
+        "linf",
+        description="How a change is measured. `linf`: by the largest change of a pixel. `l2`: by its Euclidean length over all pixels and channels.",
+    )
+    eps: float = Field(8 / 255, description="ε: the largest size of the change, in units of the pixel range [0, 1].")
+
+    @model_validator(mode="after")
+    def _sensible_size(self) -> BoundedAttack:
+        checked_eps(self.eps, self.norm)
+        return self
+
+    def at(self, eps: float | int, norm: Norm | None = None) -> BoundedAttack:
+        """The same attack with another budget ε, in the norm that it has or in another; `InputError` for one that is none.
+
+        >>> from yuragi.attacks import FGSM
+        >>> FGSM().at(0.25).eps
+        0.25
+        """
+        norm = norm or self.norm
+        return self._with(eps=checked_eps(eps, norm), norm=norm)
+
+    def _with(self, **changes: Any) -> BoundedAttack:
+        return type(self).model_validate({**self.model_dump(), **changes})
+
+    def __call__(
+        self,
+        model: torch.nn.Module,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        generator: torch.Generator,
+        *,
+        chunk: int = 1024,
+    ) -> torch.Tensor:
+        """Attacked images of the same shape, within ε of the given ones and in [0, 1]; at ε = 0 the images as they are. See `Attack.__call__`."""
+        if self.eps == 0:
+            check_images(images, labels)
+            return images.detach().clone()
+        return super().__call__(model, images, labels, generator, chunk=chunk)
+
+    def _ball(self, images: torch.Tensor) -> Ball:
+        return ball(self.norm, images, self.eps)
 
 
-def checked_eps(eps: float | int) -> float:
-    """ε itself when it is a budget in pixel units; else an `InputError`.
-
-    >>> checked_eps(8)
-    Traceback (most recent call last):
-    yuragi.errors.InputError: eps = 8 is outside [0, 1]; it is in units of the pixel range, so 8 of 255 grey levels are 0.031373
-    """
-    if not 0 <= eps <= 1:
-        as_levels = f", so {eps:g} of 255 grey levels are {eps / 255:.6f}" if 1 < eps <= 255 else ""
-        raise InputError(f"eps = {eps:g} is outside [0, 1]; it is in units of the pixel range{as_levels}")
-    return float(eps)
+def noise_free_twin(model: torch.nn.Module) -> torch.nn.Module:
+    """The stochastic network's own layers without its noise, as its method ``noise_free`` returns them; an `InputError` where it has none."""
+    if not hasattr(model, "noise_free"):
+        raise InputError(f"model: {type(model).__name__} is stochastic and has no method noise_free(); give it one, or attack it with adapts=True")
+    return model.noise_free()

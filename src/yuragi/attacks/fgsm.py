@@ -6,21 +6,21 @@ from typing import ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.attacks.base import Attack
+from yuragi.attacks.base import BoundedAttack, Knowledge
 from yuragi.attacks.gradients import loss_gradient
 
 torch = lazy.load("torch")
 
 
-class FGSM(Attack):
-    """One step of size ε along the sign of the gradient.
+class FGSM(BoundedAttack):
+    """One step of size ε along the gradient of the cross-entropy with the true label.
 
-        x' = clip(x + ε sign g(x)),    g(x) = (1/K) Σ_k ∇_x cross-entropy(z(x, ξ_k), y)
+        x' = clip(x + ε d(g(x))),    g(x) = (1/K) Σ_k ∇_x cross-entropy(z(x, ξ_k), y),    d(g) = sign g (L∞), g / ‖g‖ (L2)
 
     clip keeps pixels within [0, 1]. Exact for a linear network with two classes; for any other a lower bound of what an attacker can do.
 
-    eps
-        ε, the largest change of a pixel, in units of the pixel range [0, 1]
+    eps, norm
+        ε, the size of the change, in units of the pixel range [0, 1], and how it is measured
     draws
         K, draws ξ_k of the network's noise that are averaged per gradient; a deterministic network takes one
 
@@ -40,9 +40,8 @@ class FGSM(Attack):
     [0.25, 0.25, 0.25, 0.25]
     """
 
-    knowledge: ClassVar[int] = 1
+    knowledge: ClassVar[Knowledge] = "gradient"
     kind: Literal["fgsm"] = "fgsm"
 
     def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        gradient = loss_gradient(model, images, labels, generator, self.draws, chunk)
-        return torch.clamp(images + self.eps * gradient.sign(), *self._bounds(images))
+        return self._ball(images).step(images, loss_gradient(model, images, labels, generator, self.draws, chunk), self.eps)

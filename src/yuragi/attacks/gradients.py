@@ -1,12 +1,84 @@
-"""The gradient that attacks follow, averaged over the network's noise."""
+"""The gradient that attacks follow, averaged over the network's noise, and what the same pass tells beside it."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import lazy_loader as lazy
 
-from yuragi.attacks.passes import cross_entropy, pieces, sample_logits, time_steps, useful_draws
+from yuragi.attacks.losses import LOSSES, Loss
+from yuragi.attacks.passes import noise_stream, pieces, sample_logits, time_steps, useful_draws
 
 torch = lazy.load("torch")
+
+
+class GradientPass(NamedTuple):
+    """What one pass forward and back tells of every image, averaged over the draws of the noise.
+
+    gradient
+        of the mean loss by the pixels, in the shape of the images
+    loss
+        the mean loss, (image)
+    fraction_correct
+        the fraction of the draws in which the label has the largest logit, (image)
+    """
+
+    gradient: torch.Tensor
+    loss: torch.Tensor
+    fraction_correct: torch.Tensor
+
+
+def gradient_pass(
+    model: torch.nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    generator: torch.Generator,
+    draws: int,
+    chunk: int = 1024,
+    *,
+    loss: Loss = "cross_entropy",
+    targets: torch.Tensor | None = None,
+) -> GradientPass:
+    """The gradient by the pixels of a loss, averaged over the draws of a network's noise, with the loss itself.
+
+        g_i = ∇_x (1/K) Σ_k L(z(x_i, ξ_k), y_i)
+
+    the expectation over transformation (Athalye et al. 2018, arXiv 1707.07397) with the network's noise ξ as the transformation; noise with
+    a time course runs over all its steps from its stationary state. A deterministic network takes one pass. Only the pixels are
+    differentiated: no gradient of a weight is computed. Where the network cuts the gradient off, g is 0.
+
+    model
+        a network that returns logits; in the mode in which it is given
+    images, labels
+        x, pixels in [0, 1], (image, channel, height, width), and y, classes, (image)
+    generator
+        source of the noise ξ; one number is taken from it, whatever the sizes
+    draws
+        K
+    chunk
+        the most images × draws × time steps that are held at once. It changes rounding at most, on a processor: every image and draw keeps its noise
+    loss
+        L, larger where the attack is closer to its goal: see `yuragi.attacks.losses`
+    targets
+        the class that every image shall be taken for, (image); None: any but its own
+    """
+    draws = useful_draws(model, draws)
+    gradient = torch.zeros_like(images)
+    values, correct = (torch.zeros(len(images), dtype=images.dtype, device=images.device) for _ in range(2))
+    noise = noise_stream(model, generator)
+    measure = LOSSES[loss]
+    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
+        with torch.enable_grad():
+            pixels = images[part].detach().requires_grad_()
+            logits = sample_logits(model, pixels, noise, n_draws)
+            each = measure(logits, labels[part], None if targets is None else targets[part])
+            total = each.sum() / draws
+            if total.requires_grad:
+                gradient[part] += torch.autograd.grad(total, pixels, allow_unused=True, materialize_grads=True)[0]
+        with torch.no_grad():
+            values[part] += each.detach().sum(0) / draws
+            correct[part] += (logits.detach().argmax(2) == labels[part]).sum(0) / draws
+    return GradientPass(gradient, values, correct)
 
 
 def loss_gradient(
@@ -17,35 +89,11 @@ def loss_gradient(
     draws: int,
     chunk: int = 1024,
 ) -> torch.Tensor:
-    """The gradient by the pixels of the cross-entropy, averaged over the draws of a network's noise.
-
-    g_i = ∇_x (1/K) Σ_k -log softmax(z(x_i, ξ_k))_{y_i}, the expectation over transformation (Athalye et al. 2018, arXiv 1707.07397) with
-    the network's noise ξ as the transformation. A deterministic network takes one pass. Only the pixels are differentiated: no
-    gradient of a weight is computed. Where the network cuts the gradient off, g is 0.
-
-    model
-        a network that returns logits; in the mode in which it is given
-    images, labels
-        x, pixels in [0, 1], (image, channel, height, width), and y, classes, (image)
-    generator
-        source of the noise ξ
-    draws
-        K
-    chunk
-        the most images × draws × time steps that are held at once. For a deterministic network the chunks change rounding at most. The noise of
-        a stochastic one is drawn chunk by chunk, so that another ``chunk`` gives other draws of the same distribution
+    """The gradient of `gradient_pass` alone, by the cross-entropy.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
     >>> loss_gradient(model, torch.rand(3, 1, 2, 2), torch.tensor([0, 1, 0]), torch.Generator(), draws=1).shape
     torch.Size([3, 1, 2, 2])
     """
-    draws = useful_draws(model, draws)
-    gradient = torch.zeros_like(images)
-    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
-        with torch.enable_grad():
-            pixels = images[part].detach().requires_grad_()
-            loss = cross_entropy(sample_logits(model, pixels, generator, n_draws), labels[part]).sum() / draws
-            if loss.requires_grad:
-                gradient[part] += torch.autograd.grad(loss, pixels, allow_unused=True, materialize_grads=True)[0]
-    return gradient
+    return gradient_pass(model, images, labels, generator, draws, chunk).gradient

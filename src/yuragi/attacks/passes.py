@@ -21,12 +21,27 @@ def useful_draws(model: torch.nn.Module, draws: int) -> int:
     return draws if is_stochastic(model) else 1
 
 
+def noise_stream(model: torch.nn.Module, generator: torch.Generator) -> torch.Generator:
+    """A source of the network's noise whose numbers do not depend on how the images are cut into pieces, with a seed drawn from the generator.
+
+    A deterministic network needs none and takes nothing from the generator.
+    """
+    from yuragi.noise.streams import NoiseStream
+
+    return NoiseStream.drawn(generator) if is_stochastic(model) else generator
+
+
 def sample_logits(model: torch.nn.Module, images: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
     """The logits z of each image under each draw, (draw, image, class); one draw when the network is deterministic.
 
     Errors: `InputError` when the network returns something else than two or more classes per image.
     """
-    logits = model.sample_logits(images, generator, draws) if is_stochastic(model) else model(images)[None]
+    if not is_stochastic(model):
+        logits = model(images)[None]
+    else:
+        if hasattr(generator, "begin"):
+            generator.begin()
+        logits = model.sample_logits(images, generator, draws)
     if logits.ndim != 3 or logits.shape[1] != len(images) or logits.shape[2] < 2:
         raise InputError(
             f"model: its logits have shape {tuple(logits.shape)} for {len(images)} images; it must return (image, class) with two or more "
@@ -63,18 +78,6 @@ def pieces(n_images: int, draws: int, chunk: int, steps: int = 1) -> Iterator[tu
         images = slice(start, min(start + images_at_once, n_images))
         for first in range(0, draws, chunk):
             yield images, min(chunk, draws - first)
-
-
-def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The cross-entropy -log softmax(z)_y of every draw and image, (draw, image); `InputError` for a label without a class."""
-    n_draws, _, n_classes = logits.shape
-    if int(labels.max()) >= n_classes:
-        raise InputError(f"labels: {int(labels.max())} occurs but the network has classes 0 to {n_classes - 1}; check the data set and the network")
-    # -log softmax(z)_y = softplus(log Σ_{j≠y} exp z_j - z_y): where the network is certain, log Σ_j exp z_j - z_y rounds to 0 and its gradient
-    # with it, so that a network with large logits would look robust.
-    own = labels.expand(n_draws, -1)[..., None]
-    others = logits.scatter(2, own, -torch.inf).logsumexp(2)
-    return torch.nn.functional.softplus(others - logits.gather(2, own)[..., 0])
 
 
 def check_images(images: torch.Tensor, labels: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Projected gradient descent in the L∞ ball."""
+"""Projected gradient descent."""
 
 from __future__ import annotations
 
@@ -7,24 +7,27 @@ from typing import ClassVar, Literal
 import lazy_loader as lazy
 from pydantic import Field, model_validator
 
-from yuragi.attacks.base import Attack
-from yuragi.attacks.gradients import loss_gradient
-from yuragi.attacks.scores import strongest
+from yuragi.attacks.balls import Ball
+from yuragi.attacks.base import BoundedAttack, Knowledge
+from yuragi.attacks.gradients import GradientPass, gradient_pass
+from yuragi.attacks.losses import Loss
+from yuragi.attacks.passes import is_stochastic
+from yuragi.attacks.restarts import restarted
 
 torch = lazy.load("torch")
 
 
-class PGD(Attack):
-    """Many small steps along the sign of the gradient, each put back into the ball and the pixel range.
+class PGD(BoundedAttack):
+    """Many small steps along the gradient, each put back into the ball and the pixel range.
 
-        x_{t+1} = clip(x_t + η sign g(x_t)),    g(x) = (1/K) Σ_k ∇_x cross-entropy(z(x, ξ_k), y),    t = 0 … steps - 1
+        x_{t+1} = project(x_t + η d(g(x_t))),    g(x) = (1/K) Σ_k ∇_x L(z(x, ξ_k), y),    t = 0 … steps - 1
 
-    with η = relative_step · ε / steps, fresh noise ξ in every step, and clip keeping pixels within ε of the image and within [0, 1]. Of several
-    restarts the strongest image is kept: the one that the fewest draws recognise, then the one with the largest loss, over ``draws`` draws that
-    all restarts share.
+    with η = relative_step · ε / steps, fresh noise ξ in every step, d(g) = sign g (L∞) or g / ‖g‖ (L2), and project keeping x within ε of the image
+    and within [0, 1]. Of several restarts the strongest image is kept: the one that the fewest draws recognise, then the one with the largest
+    loss, over ``draws`` draws that all restarts share.
 
-    eps
-        ε, the largest change of a pixel, in units of the pixel range [0, 1]
+    eps, norm
+        ε, the size of the change, in units of the pixel range [0, 1], and how it is measured
     draws
         K, draws ξ_k of the network's noise that are averaged per gradient; a deterministic network takes one
     steps
@@ -35,6 +38,11 @@ class PGD(Attack):
         whether x_0 is a uniformly random point of the ball instead of the image
     restarts
         independent runs; more than one need ``random_start``
+    loss
+        L: see `yuragi.attacks.losses`
+    drop_fooled
+        whether an image leaves as soon as a deterministic network gets it wrong: much faster on a network that is not robust, and never weaker. A
+        stochastic network gets an image wrong by chance, so that its images always go through all steps
 
     An attack is called with a network that returns logits, images x (image, channel, height, width) in [0, 1], labels y (image), int64, and a
     `torch.Generator`; it returns attacked images of the same shape: see `yuragi.attacks.base.Attack`.
@@ -47,17 +55,21 @@ class PGD(Attack):
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
     >>> images, labels = torch.full((1, 1, 2, 2), 0.5), torch.tensor([0])
-    >>> attacked = PGD(eps=0.25, steps=5)(model, images, labels, torch.Generator())
+    >>> attacked = PGD(eps=0.25, steps=5, drop_fooled=False)(model, images, labels, torch.Generator())
     >>> (attacked - images).abs().flatten().tolist()
     [0.25, 0.25, 0.25, 0.25]
     """
 
-    knowledge: ClassVar[int] = 2
+    knowledge: ClassVar[Knowledge] = "gradients"
     kind: Literal["pgd"] = "pgd"
     steps: int = Field(20, ge=1, description="Number of steps.")
     relative_step: float = Field(2.5, gt=0, description="Size of a step in units of ε/steps; above 2 the attack can cross the whole ball.")
     random_start: bool = Field(True, description="Start at a uniformly random point of the ball instead of at the image.")
     restarts: int = Field(1, ge=1, description="Independent runs, of which the strongest is kept per image.")
+    loss: Loss = Field("cross_entropy", description="What the attack raises.")
+    drop_fooled: bool = Field(
+        True, description="Leave an image alone as soon as a deterministic network gets it wrong: faster, and never weaker. false: all steps."
+    )
 
     @model_validator(mode="after")
     def _restarts_differ(self) -> PGD:
@@ -66,19 +78,32 @@ class PGD(Attack):
         return self
 
     def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        if self.restarts == 1:
-            return self._run(model, images, labels, generator, chunk)
-        candidates = (self._run(model, images, labels, generator, chunk) for _ in range(self.restarts))
-        return strongest(candidates, model, labels, generator, self.draws, chunk)
+        def run(around: Ball, labels: torch.Tensor) -> torch.Tensor:
+            return self._run(model, around, labels, generator, chunk)
 
-    def _run(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        low, high = self._bounds(images)
-        attacked = images
-        if self.random_start:
-            uniform = torch.rand(images.shape, generator=generator, device=generator.device, dtype=images.dtype).to(images.device)
-            attacked = low + (high - low) * uniform
-        step = self.relative_step * self.eps / self.steps
+        return restarted(run, self.restarts, model, self._ball(images), labels, generator, self.draws, chunk, drop_fooled=self.drop_fooled)
+
+    def _run(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
+        size = self.relative_step * self.eps / self.steps
+        attacked = around.inside(generator) if self.random_start else around.images
+        drops = self.drop_fooled and not is_stochastic(model)
+        if not drops:
+            for _ in range(self.steps):
+                attacked = around.step(attacked, self._gradient(model, attacked, labels, generator, chunk).gradient, size)
+            return attacked
+        found = attacked.clone()
+        left, current = torch.arange(len(labels), device=labels.device), attacked
         for _ in range(self.steps):
-            gradient = loss_gradient(model, attacked, labels, generator, self.draws, chunk)
-            attacked = torch.clamp(attacked + step * gradient.sign(), low, high)
-        return attacked
+            passed = self._gradient(model, current, labels[left], generator, chunk)
+            right = passed.fraction_correct > 0
+            if not right.all():
+                found[left] = current
+                left, current, around = left[right], current[right], around.part(right)
+                if not len(left):
+                    return found
+            current = around.step(current, passed.gradient[right], size)
+        found[left] = current
+        return found
+
+    def _gradient(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> GradientPass:
+        return gradient_pass(model, images, labels, generator, self.draws, chunk, loss=self.loss)

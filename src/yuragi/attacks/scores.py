@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import lazy_loader as lazy
 
-from yuragi.attacks.passes import cross_entropy, fresh_seed, pieces, sample_logits, time_steps, useful_draws
+from yuragi.attacks.losses import cross_entropy
+from yuragi.attacks.passes import fresh_seed, noise_stream, pieces, sample_logits, time_steps, useful_draws
 
 torch = lazy.load("torch")
 
@@ -31,15 +32,16 @@ class Score(NamedTuple):
 def score(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, draws: int, chunk: int = 1024) -> Score:
     """Score images over draws of a network's noise; a deterministic network takes one pass.
 
-    Two sets of equally many images meet the same noise when the generators start in the same state and ``draws`` and ``chunk`` are
-    the same: that makes them comparable.
+    Two sets of images meet the same noise, image by image, when the generators start in the same state and ``draws`` is the same: that makes them
+    comparable, whatever the chunks (on a GPU: with equal sizes and chunks).
     """
     draws = useful_draws(model, draws)
     loss = torch.zeros(len(images), dtype=images.dtype, device=images.device)
     votes: dict[int, torch.Tensor] = {}
+    noise = noise_stream(model, generator)
     for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
         with torch.no_grad():
-            logits = sample_logits(model, images[part], generator, n_draws)
+            logits = sample_logits(model, images[part], noise, n_draws)
             loss[part] += cross_entropy(logits, labels[part]).sum(0) / draws
         counted = torch.nn.functional.one_hot(logits.argmax(2), logits.shape[2]).sum(0)
         votes[part.start] = votes.get(part.start, 0) + counted

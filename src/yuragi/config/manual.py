@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from yuragi.attacks.base import Attack
+from yuragi.attacks.base import BoundedAttack
 from yuragi.config.model import Choice, Config, Data, Experiment, Memorisation, NullComparison, NullValidation, StageHierarchy
 from yuragi.datasets.base import Dataset
 from yuragi.figures.base import Figure
@@ -56,7 +56,7 @@ ROOMS: dict[str, tuple[str, type[Plugin]]] = {
     "arms.<name>.front_end, experiments.<name>.network.front_end": ("yuragi.models.front_ends", FrontEnd),
     "arms.<name>.penalty": ("yuragi.regularizers", Penalty),
     "arms.<name>.noise": ("yuragi.noise", Noise),
-    "attacks.<name>": ("yuragi.attacks", Attack),
+    "attacks.<name>": ("yuragi.attacks", BoundedAttack),
     "figures, made where their results are there": ("yuragi.figures", Figure),
 }
 
@@ -97,7 +97,7 @@ def manual_text() -> str:
         parts.append(f"## {place}\n")
         for kind, plugin in discover(room, base).items():
             parts.append(f"### `kind: {kind}`\n\n{plugin.title()}\n")
-            options = {name: field for name, field in plugin.model_fields.items() if name != "kind" and not (base is Attack and name == "eps")}
+            options = {name: field for name, field in plugin.model_fields.items() if name != "kind" and not (base is BoundedAttack and name == "eps")}
             if options:
                 parts.append(_table(options))
     return "\n".join(parts)

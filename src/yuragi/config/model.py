@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema, field_validator, model_validator
 
-from yuragi.attacks.base import Attack, checked_eps
+from yuragi.attacks.balls import checked_eps
+from yuragi.attacks.base import BoundedAttack
 from yuragi.config.checks import check
 from yuragi.datasets.base import Dataset
 from yuragi.errors import InputError
@@ -161,7 +162,7 @@ class Config(Settings):
     )
     target: TargetDescription | None = Field(None, description="the brain target; null where no arm needs one")
     arms: dict[Name, Arm] = Field({"plain": Arm()}, description="variants of training, under names of your own; one of them is called plain")
-    attacks: dict[Name, any_of("yuragi.attacks", Attack)] = Field({}, description="the attacks, under names of your own, without their eps")
+    attacks: dict[Name, any_of("yuragi.attacks", BoundedAttack)] = Field({}, description="the attacks, under names of your own, without their eps")
     evaluation: Evaluation = Field(Evaluation(), description="how attacked networks are scored")
     choices: dict[Name, Choice] = Field({}, description="choices of learning rate and epochs on validation images, under names of your own")
     experiments: dict[Name, Experiment] = Field({}, description="networks on image sets, under names of your own")
@@ -176,7 +177,7 @@ class Config(Settings):
 
     @field_validator("attacks")
     @classmethod
-    def _without_size(cls, attacks: dict[str, Attack]) -> dict[str, Attack]:
+    def _without_size(cls, attacks: dict[str, BoundedAttack]) -> dict[str, BoundedAttack]:
         if "worst" in attacks:
             raise ValueError("worst: results call the strongest of all attacks by this name; give this attack another")
         for name, chosen in attacks.items():

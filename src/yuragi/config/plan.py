@@ -296,7 +296,7 @@ class Plan:
         if job == "attack":
             return attack.Spec(
                 attacks=config.attacks,
-                epsilons=experiment.epsilons,
+                threat={"epsilons": experiment.epsilons},
                 test_images=experiment.test_images,
                 evaluation=config.evaluation,
                 chunk=config.chunk,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field, PositiveInt
 
-from yuragi.attacks.base import Attack
+from yuragi.attacks.base import BoundedAttack
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.plugins import any_of
+from yuragi.robustness.threat import ThreatModel
 from yuragi.settings import Name, Settings
 
 
@@ -18,8 +19,8 @@ class Evaluation(Settings):
 
 
 class Spec(Settings):
-    attacks: dict[Name, any_of("yuragi.attacks", Attack)] = Field(description="the attacks, under names of your own")
-    epsilons: tuple[float, ...] = Field(description="sizes of the attacks in pixel units")
+    attacks: dict[Name, any_of("yuragi.attacks", BoundedAttack)] = Field(description="the attacks, under names of your own")
+    threat: ThreatModel = Field(description="what the adversary may do")
     test_images: PositiveInt = Field(500, description="test images that are attacked")
     evaluation: Evaluation = Field(Evaluation(), description="how attacked networks are scored")
     chunk: PositiveInt = Field(4096, description="most images times draws times time steps held at once")
@@ -46,7 +47,7 @@ def run(images: InputPath, network: InputPath, results: OutputPath, *, spec: Spe
             test_images,
             test_labels,
             spec.attacks,
-            spec.epsilons,
+            spec.threat,
             torch.Generator(where).manual_seed(spec.seed),
             scoring_draws=spec.evaluation.scoring_draws,
             selection_draws=spec.evaluation.selection_draws,

@@ -138,6 +138,20 @@ class Network(nn.Module):
             return values.expand(draws, -1, -1)
         return values.reshape(self.steps, draws, len(images), self.n_classes).mean(0)
 
+    def noise_free(self) -> Network:
+        """The same layers without noise; weights are shared, not copied."""
+        return self.with_noise({})
+
+    def with_noise(self, noise: Mapping[str, nn.Module]) -> Network:
+        """The same layers with other noise, by the name of the layer after which it acts; weights are shared, not copied.
+
+        The new network is in the mode of this one. Noise that has not been calibrated needs `calibrate`.
+        """
+        normalisation = tuple(values.flatten().tolist() for values in (self.mean, self.std))
+        other = Network(dict(self.layers), self.n_classes, normalisation, noise, image_shape=self.image_shape).to(self.mean)
+        other.training = self.training
+        return other
+
     def activities(self, images: Tensor, layers: Iterable[str], *, flat: bool = True) -> dict[str, Tensor]:
         """Activity of the named layers without noise; nothing runs beyond the last of them.
 

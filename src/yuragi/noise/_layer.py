@@ -175,8 +175,7 @@ class SpontaneousNoise(nn.Module):
 
         Errors: `InputError` before `calibrate`.
         """
-        trials = n_images * draws * (self.width if self.directions is None else 1)
-        latent = self._trajectories(trials, generator) * self._scale()
+        latent = self._trajectories(draws, n_images, generator) * self._scale()
         noise = latent if self.directions is None else latent @ self.directions.T
         return noise.reshape(self.steps, draws, n_images, self.width)
 
@@ -202,17 +201,18 @@ class SpontaneousNoise(nn.Module):
             noisy = torch.addcmul(expanded, self._unscaled(n_images, draws, generator), self._scale())
         else:
             # One pass over memory for product and sum: several times faster than one after the other.
-            latent = self._trajectories(draws * n_images, generator).reshape(copies, n_images, self.directions.shape[1])
+            latent = self._trajectories(draws, n_images, generator).reshape(copies, n_images, self.directions.shape[1])
             noisy = torch.baddbmm(expanded, latent, (self.directions * self._scale()).T.expand(copies, -1, -1))
         return noisy.reshape(copies * n_images, *activity.shape[1:])
 
     def _unscaled(self, n_images: int, draws: int, generator: torch.Generator) -> Tensor:
         """U z, (step · draw, image, unit)."""
-        latent = self._trajectories(draws * n_images * (self.width if self.directions is None else 1), generator)
+        latent = self._trajectories(draws, n_images, generator)
         noise = latent if self.directions is None else latent @ self.directions.T
         return noise.reshape(self.steps * draws, n_images, self.width)
 
-    def _trajectories(self, trials: int, generator: torch.Generator) -> Tensor:
+    def _trajectories(self, draws: int, n_images: int, generator: torch.Generator) -> Tensor:
+        trials = (draws, n_images, self.width if self.directions is None else 1)
         return trajectories(self.steps, trials, self.coefficients, self.innovation_factor, self.stationary_factor, generator)
 
     def _flat(self, activity: Tensor) -> Tensor:

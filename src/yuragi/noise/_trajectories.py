@@ -5,14 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from yuragi.noise._streams import normal
+
 
 def trajectories(
-    steps: int, trials: int, coefficients: Tensor, innovation_factor: Tensor, stationary_factor: Tensor, generator: torch.Generator
+    steps: int, trials: tuple[int, int, int], coefficients: Tensor, innovation_factor: Tensor, stationary_factor: Tensor, generator: torch.Generator
 ) -> Tensor:
     """z, (step, trial, component): the first steps jointly from the stationary distribution, the others by the recursion.
 
-    steps, trials
-        how many of either; trials are independent
+    steps
+        how many
+    trials
+        (draws, images, copies), the last running fastest; all are independent
     coefficients
         A_j, (lag, component, component)
     innovation_factor
@@ -24,19 +28,18 @@ def trajectories(
     """
     n_components, n_lags = len(innovation_factor), len(coefficients)
     n_start = len(stationary_factor) // n_components
-    shape = (steps, trials, n_components)
-    normal = torch.randn(shape, generator=generator, device=generator.device, dtype=stationary_factor.dtype).to(stationary_factor.device)
+    drawn = normal(trials, (steps, n_components), generator, stationary_factor.dtype).to(stationary_factor.device)
     if n_lags == 0:
         # In place, for the memory of isotropic noise is what it costs.
-        return normal.mul_(stationary_factor) if n_components == 1 else normal @ stationary_factor
+        return drawn.mul_(stationary_factor) if n_components == 1 else drawn @ stationary_factor
     if n_start == 1:
-        start = _times(normal[:1], stationary_factor)
+        start = _times(drawn[:1], stationary_factor)
     else:
-        joint = normal[:n_start].transpose(0, 1).reshape(trials, n_start * n_components) @ stationary_factor
-        start = joint.reshape(trials, n_start, n_components).transpose(0, 1)
+        joint = drawn[:n_start].transpose(0, 1).reshape(-1, n_start * n_components) @ stationary_factor
+        start = joint.reshape(-1, n_start, n_components).transpose(0, 1)
     if steps == n_start:
         return start
-    innovations = _times(normal[n_start:], innovation_factor)
+    innovations = _times(drawn[n_start:], innovation_factor)
     onward = coefficients.transpose(1, 2).reshape(n_lags * n_components, n_components)
     trajectory = list(start)
     for innovation in innovations:

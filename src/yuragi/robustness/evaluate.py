@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import lazy_loader as lazy
 
-from yuragi.attacks.base import Attack, checked_eps
+from yuragi.attacks.base import BoundedAttack
 from yuragi.attacks.passes import fresh_seed, is_stochastic
 from yuragi.attacks.scores import Score, score, selected, stronger
 from yuragi.errors import InputError
@@ -14,6 +14,8 @@ from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
 from yuragi.randomness import derive_seed
 from yuragi.robustness.guards import inspect_network, weaker_than_less_informed
+from yuragi.robustness.threat import ThreatModel
+from yuragi.settings import validate
 
 np = lazy.load("numpy")
 torch = lazy.load("torch")
@@ -27,8 +29,8 @@ def evaluate(
     model: torch.nn.Module,
     images: torch.Tensor,
     labels: torch.Tensor,
-    attacks: Mapping[str, Attack],
-    epsilons: Sequence[float | int],
+    attacks: Mapping[str, BoundedAttack],
+    threat: ThreatModel | Sequence[float | int],
     generator: torch.Generator,
     *,
     scoring_draws: int = 50,
@@ -41,16 +43,17 @@ def evaluate(
     over ``selection_draws`` draws (`yuragi.attacks.scores.stronger`); what it holds is scored over ``scoring_draws`` draws that neither
     attack nor selection has seen and that all attacks and ε share. The attack ``worst`` takes the strongest image of all attacks by the selection
     draws. So for a deterministic network accuracy never rises with ε, and ``worst`` is the smallest accuracy per image; for a stochastic
-    network both hold up to the selection's error. ε = 0 gives the clean accuracy exactly.
+    network both hold up to the selection's error. ε = 0 gives the clean accuracy exactly. Images that a deterministic network gets wrong at a smaller
+    ε are not attacked again.
 
     model
         a network that takes pixels and returns logits; evaluated in evaluation mode and left as it was
     images, labels
         pixels in [0, 1], (image, channel, height, width), and true classes, int64, (image); moved to the network's device
     attacks
-        attacks by name, each run at every ε whatever its own
-    epsilons
-        budgets ε in pixel units, in [0, 1]
+        attacks by name, each run at every ε and in the norm of the threat, whatever its own
+    threat
+        what the adversary may do; budgets ε alone stand for L∞ changes by one that knows everything
     generator
         the evaluation's seed is drawn from it; every attack and ε derives its own, so that a further attack leaves the others' results alone
     scoring_draws, selection_draws
@@ -60,7 +63,7 @@ def evaluate(
 
     Returns a dataset over (attack, epsilon, image): ``fraction_correct`` and ``majority_correct`` (most draws choose the label); over image:
     ``clean_fraction_correct``, ``clean_majority_correct``, ``zero_gradient`` and the coordinate ``label``. Attributes: whether the network is
-    ``stochastic`` (0 or 1), the draws, and the verdicts of `yuragi.robustness.guards` as ``guard_…``.
+    ``stochastic`` (0 or 1), the draws, the norm and the threat model, and the verdicts of `yuragi.robustness.guards` as ``guard_…``.
 
     Errors: `InputError` for pixels outside [0, 1], labels that do not fit, budgets outside [0, 1] or given twice, and no attacks.
 
@@ -71,7 +74,8 @@ def evaluate(
     >>> dict(result.sizes)
     {'attack': 2, 'epsilon': 2, 'image': 8}
     """
-    budgets = _checked_budgets(attacks, epsilons)
+    threat = _checked_threat(attacks, threat)
+    budgets = threat.budgets
     if scoring_draws < 1 or selection_draws < 1:
         raise InputError(f"scoring_draws = {scoring_draws}, selection_draws = {selection_draws}: both must be at least 1")
     device = next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), images.device)
@@ -97,10 +101,14 @@ def evaluate(
         held = {name: (clean, clean_judgement) for name in attacks}
         for name, eps in track([(name, eps) for name in attacks for eps in budgets], "attacks"):
             if eps > 0:
-                attacked = attacks[name].at(eps)(model, images, labels, noise("attack", name, eps), chunk=chunk)
+                held_score, held_judgement = held[name]
+                left = slice(None) if is_stochastic(model) else held_score.fraction_correct > 0
+                attacked = images.clone()
+                if len(images[left]):
+                    chosen = attacks[name].at(eps, threat.norm)
+                    attacked[left] = chosen(model, images[left], labels[left], noise("attack", name, eps), chunk=chunk)
                 now = scored(attacked)
                 judgement = judged(attacked, now)
-                held_score, held_judgement = held[name]
                 keep = stronger(held_judgement, judgement)
                 held[name] = selected(keep, held_score, now), selected(keep, held_judgement, judgement)
             scores[name, eps], judgements[name, eps] = held[name]
@@ -124,22 +132,20 @@ def evaluate(
             "stochastic": int(is_stochastic(model)),
             "scoring_draws": scoring_draws if is_stochastic(model) else 1,
             "selection_draws": selection_draws if is_stochastic(model) else 1,
-            "threat_model": "L-infinity, pixels in [0, 1], full knowledge of the network and of the distribution of its noise",
+            "norm": threat.norm,
+            "threat_model": str(threat),
             **{f"guard_{name}": text for name, text in verdicts.texts.items()},
             "guard_ordering": odd[0] if odd else "ok",
         },
     )
 
 
-def _checked_budgets(attacks: Mapping[str, Attack], epsilons: Sequence[float | int]) -> list[float]:
+def _checked_threat(attacks: Mapping[str, BoundedAttack], threat: ThreatModel | Sequence[float | int]) -> ThreatModel:
     if not attacks:
         raise InputError("attacks: none given; name at least one, for instance pgd")
     if WORST in attacks:
         raise InputError(f"attacks: the name '{WORST}' is taken by the strongest of all attacks; choose another")
-    budgets = sorted(checked_eps(float(eps)) for eps in epsilons)
-    if not budgets or len(set(budgets)) < len(budgets):
-        raise InputError(f"epsilons = {budgets}: give one or more, each once")
-    return budgets
+    return threat if isinstance(threat, ThreatModel) else validate(ThreatModel, {"epsilons": [float(eps) for eps in threat]}, "threat")
 
 
 def _strongest_of(pairs: list[tuple[Score, Score]]) -> Score:

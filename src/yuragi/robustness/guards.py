@@ -6,13 +6,12 @@ vanish, noise that the attack does not know of, outputs that are no logits, and 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import lazy_loader as lazy
 
-from yuragi.attacks.base import Attack
+from yuragi.attacks.base import BoundedAttack
 from yuragi.attacks.gradients import loss_gradient
 from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic, sample_logits
 from yuragi.errors import InputError
@@ -22,6 +21,10 @@ torch = lazy.load("torch")
 
 TOLERANCE = 1e-4
 """Two passes that differ by more than this fraction of the largest logit were random: rounding on a GPU stays below it."""
+
+
+KNOWS_LESS = (("chance", "gradient"), ("chance", "gradients"), ("answers", "gradients"), ("gradient", "gradients"))
+"""Kinds of knowledge of which the first is less: many queries may well find more than one gradient, so that these two stand apart."""
 
 
 @dataclass(frozen=True)
@@ -89,20 +92,22 @@ def inspect_network(
     return Verdicts(texts, zero)
 
 
-def weaker_than_less_informed(accuracies: Mapping[str, float], attacks: Mapping[str, Attack], n_images: int) -> str:
+def weaker_than_less_informed(accuracies: Mapping[str, float], attacks: Mapping[str, BoundedAttack], n_images: int) -> str:
     """The verdict on attacks at one ε: one that knows more of the network must not leave it more accurate.
 
-    A one-step attack that beats an iterative one, or a random change that beats both, shows gradients that mislead. Differences up to two
+    A one-step attack that beats an iterative one, or queries or a random change that beat both, show gradients that mislead. Differences up to two
     images or two percent are let pass.
 
     accuracies
         fraction of correct answers under each attack
     """
     tolerance = max(0.02, 2 / n_images)
-    levels = sorted({attacks[name].knowledge for name in accuracies})
-    best = {level: min((value, name) for name, value in accuracies.items() if attacks[name].knowledge == level) for level in levels}
-    for less, more in itertools.pairwise(levels):
-        if best[less][0] < best[more][0] - tolerance:
+    best: dict[str, tuple[float, str]] = {}
+    for name, value in accuracies.items():
+        level = attacks[name].knowledge
+        best[level] = min(best.get(level, (value, name)), (value, name))
+    for less, more in KNOWS_LESS:
+        if less in best and more in best and best[less][0] < best[more][0] - tolerance:
             return f"suspicious: {best[less][1]} leaves accuracy {best[less][0]:.3f}, {best[more][1]}, which knows more, {best[more][0]:.3f}"
     return "ok"
 

@@ -1,0 +1,46 @@
+"""What an adversary may do and what it knows: said before anything is attacked, and written into every result."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from yuragi.attacks.balls import Norm, checked_eps
+from yuragi.settings import Settings
+
+NORMS = {"linf": "L-infinity", "l2": "L2"}
+
+
+class ThreatModel(Settings):
+    """Untargeted changes of bounded size, by an adversary that knows the network, or only a part of it.
+
+    >>> print(ThreatModel(epsilons=[0.1, 0]))
+    untargeted; L-infinity change of at most 0, 0.1 in units of the pixel range; pixels stay in [0, 1]; knows the network and its noise
+    """
+
+    norm: Norm = Field("linf", description="how a change is measured")
+    epsilons: tuple[float, ...] = Field(description="the largest sizes of the change, in units of the pixel range")
+    knowledge: Literal["network and its noise", "network without its noise", "answers"] = Field(
+        "network and its noise",
+        description="what the adversary knows: weights and the distribution of the noise, weights alone, or the network's answers alone",
+    )
+
+    @model_validator(mode="after")
+    def _are_budgets(self) -> ThreatModel:
+        for eps in self.epsilons:
+            checked_eps(eps, self.norm)
+        if not self.epsilons or len(set(self.epsilons)) < len(self.epsilons):
+            raise ValueError(f"epsilons = {list(self.epsilons)}: give one or more, each once")
+        return self
+
+    @property
+    def budgets(self) -> list[float]:
+        """The sizes, smallest first."""
+        return sorted(self.epsilons)
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{eps:g}" for eps in self.budgets)
+        return (
+            f"untargeted; {NORMS[self.norm]} change of at most {sizes} in units of the pixel range; pixels stay in [0, 1]; knows the {self.knowledge}"
+        )
