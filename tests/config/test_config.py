@@ -11,6 +11,7 @@ import yaml
 
 from yuragi.config.model import Config, read_config, read_config_file
 from yuragi.config.plan import Plan
+from yuragi.config.specifications import specification
 from yuragi.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -305,7 +306,7 @@ def test_the_plain_network_does_not_hang_on_the_target() -> None:
 
 def test_networks_of_one_seed_share_their_seed_across_arms_and_differ_across_seeds() -> None:
     plan = Plan(Config.model_validate(TINY))
-    seeds = {name: plan._spec("train", name).seed for name in plan.networks()}
+    seeds = {name: specification(plan.config, "train", name).seed for name in plan.networks()}
     assert seeds["digits/plain-seed0"] == seeds["digits/both-seed0"]
     assert seeds["digits/plain-seed0"] != seeds["digits/plain-seed1"]
 

@@ -161,13 +161,16 @@ def write_experiment(
         budgets = [*(epsilon for epsilon in epsilons if epsilon > 0), None]
         compared = [paired_differences(evaluated, generator, epsilon=epsilon, resamples=400) for epsilon in budgets]
         write_table(pd.concat(compared, ignore_index=True), files["differences"])
+    l2 = {f"{kind}_l2": folder / f"{path.parent.name}_l2" / path.name for kind, path in files.items()}
+    for kind, path in files.items():
+        write_table(pd.read_csv(path), l2[f"{kind}_l2"])
     return {
         "histories": histories,
         "activity": [write_activity(folder / f"activity/{name}.nc", networks)],
         "memorisation": [write_memorisation(folder / f"memorisation/{name}/{arm}-seed{seed}.csv", arm, seed) for arm, seed in networks],
         "properties": [write_properties(folder / f"properties/{name}.csv", networks)],
         "choices": [write_choice(folder / f"choices/{name}.csv", seeds)],
-        **{kind: [path] for kind, path in files.items()},
+        **{kind: [path] for kind, path in (files | l2).items()},
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from yuragi.config.model import read_config_file
 from yuragi.config.plan import Plan
+from yuragi.config.specifications import specification
 from yuragi.datasets.fetching import fetch
 from yuragi.jobs import ingest, spectra, spontaneous, target
 from yuragi.targets import BrainTarget, reference_names, reference_target
@@ -24,14 +25,14 @@ def test_made_again_from_the_recordings(mirror: Path, tmp_path: Path, name: str)
     for recording, dataset in plan.config.recordings.items():
         fetch(dataset, tmp_path, mirror)
         data = tmp_path / f"{recording}.nc"
-        ingest.run(data, spec=plan._spec("ingest", f"recordings/{recording}"), cache=str(tmp_path))
+        ingest.run(data, spec=specification(plan.config, "ingest", f"recordings/{recording}"), cache=str(tmp_path))
         if dataset.contents == "responses":
             files["spectra"] = [tmp_path / "spectra" / f"{recording}.nc"]
-            spectra.run(data, files["spectra"][0], spec=plan._spec("spectra", recording))
+            spectra.run(data, files["spectra"][0], spec=specification(plan.config, "spectra", recording))
         else:
             files["model"] = tmp_path / "spontaneous" / f"{recording}.nc"
-            spontaneous.run(data, files["model"], tmp_path / "comparison.csv", spec=plan._spec("spontaneous", recording))
-    target.run(tmp_path / "target.nc", spec=plan._spec("target", ""), **files)
+            spontaneous.run(data, files["model"], tmp_path / "comparison.csv", spec=specification(plan.config, "spontaneous", recording))
+    target.run(tmp_path / "target.nc", spec=specification(plan.config, "target", ""), **files)
     made, kept = BrainTarget.read(tmp_path / "target.nc").to_dataset(), reference_target(name).to_dataset()
     assert set(made.variables) == set(kept.variables)
     for variable in made.data_vars:

@@ -98,17 +98,19 @@ rule attack:
         images=f"{plan.results}/images/{{experiment}}.nc",
         network=f"{plan.results}/networks/{{experiment}}/{{arm}}-seed{{seed}}.safetensors",
     output:
-        f"{plan.results}/attacks/{{experiment}}/{{arm}}-seed{{seed}}.nc",
+        f"{plan.results}/attacks{{l2}}/{{experiment}}/{{arm}}-seed{{seed}}.nc",
     log:
-        f"{plan.results}/logs/attack/{{experiment}}/{{arm}}-seed{{seed}}.log",
+        f"{plan.results}/logs/attack{{l2}}/{{experiment}}/{{arm}}-seed{{seed}}.log",
     benchmark:
-        f"{plan.results}/benchmarks/attack/{{experiment}}/{{arm}}-seed{{seed}}.tsv"
+        f"{plan.results}/benchmarks/attack{{l2}}/{{experiment}}/{{arm}}-seed{{seed}}.tsv"
     params:
         spec=lambda wildcards: plan.spec(
-            "attack", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
+            f"attack{wildcards.l2}",
+            f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}",
         ),
         code=lambda wildcards: plan.code(
-            "attack", f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}"
+            f"attack{wildcards.l2}",
+            f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}",
         ),
     shell:
         "yuragi attack {input.images} {input.network} {output} --spec {params.spec:q} 2>&1 | tee {log}"
@@ -137,18 +139,22 @@ rule activity:
 rule robustness:
     input:
         lambda wildcards: expand(
-            f"{plan.results}/attacks/{{network}}.nc",
+            f"{plan.results}/attacks{wildcards.l2}/{{network}}.nc",
             network=plan.networks(wildcards.experiment),
         ),
     output:
-        table=f"{plan.results}/robustness/{{experiment}}.csv",
-        differences=f"{plan.results}/robustness/{{experiment}}.differences.csv",
+        table=f"{plan.results}/robustness{{l2}}/{{experiment}}.csv",
+        differences=f"{plan.results}/robustness{{l2}}/{{experiment}}.differences.csv",
     log:
-        f"{plan.results}/logs/robustness/{{experiment}}.log",
+        f"{plan.results}/logs/robustness{{l2}}/{{experiment}}.log",
     benchmark:
-        f"{plan.results}/benchmarks/robustness/{{experiment}}.tsv"
+        f"{plan.results}/benchmarks/robustness{{l2}}/{{experiment}}.tsv"
     params:
-        spec=lambda wildcards: plan.spec("robustness", wildcards.experiment),
-        code=lambda wildcards: plan.code("robustness", wildcards.experiment),
+        spec=lambda wildcards: plan.spec(
+            f"robustness{wildcards.l2}", wildcards.experiment
+        ),
+        code=lambda wildcards: plan.code(
+            f"robustness{wildcards.l2}", wildcards.experiment
+        ),
     shell:
         "yuragi robustness {output.table} {output.differences} {input} --spec {params.spec:q} 2>&1 | tee {log}"

@@ -97,7 +97,11 @@ def manual_text() -> str:
         parts.append(f"## {place}\n")
         for kind, plugin in discover(room, base).items():
             parts.append(f"### `kind: {kind}`\n\n{plugin.title()}\n")
-            options = {name: field for name, field in plugin.model_fields.items() if name != "kind" and not (base is BoundedAttack and name == "eps")}
+            options = {
+                name: field
+                for name, field in plugin.model_fields.items()
+                if name != "kind" and not (base is BoundedAttack and name in ("eps", "norm"))
+            }
             if options:
                 parts.append(_table(options))
     return "\n".join(parts)

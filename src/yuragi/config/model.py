@@ -123,6 +123,9 @@ class Experiment(Settings):
     epsilons: tuple[Epsilon, ...] = Field(
         description="sizes of the attacks: the largest change of a pixel, where pixels lie between 0 and 1", min_length=1
     )
+    l2_epsilons: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        (), description="sizes of further attacks: the Euclidean length of the change over all pixels and channels; none by default"
+    )
     test_images: PositiveInt = Field(500, description="test images that are attacked")
 
     @field_validator("images")
@@ -132,7 +135,7 @@ class Experiment(Settings):
             raise ValueError(f"'{images.kind}' holds {images.contents}, not images; choose an image set")
         return images
 
-    @field_validator("seeds", "epsilons")
+    @field_validator("seeds", "epsilons", "l2_epsilons")
     @classmethod
     def _no_repeats(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         if len(set(values)) < len(values):
@@ -181,14 +184,22 @@ class Config(Settings):
         if "worst" in attacks:
             raise ValueError("worst: results call the strongest of all attacks by this name; give this attack another")
         for name, chosen in attacks.items():
-            if "eps" in chosen.model_fields_set:
-                raise ValueError(f"{name}.eps = {chosen.eps}: sizes are given for all attacks in experiments.<name>.epsilons; remove this key")
+            for key, where in (("eps", "epsilons or l2_epsilons"), ("norm", "epsilons (L∞) or l2_epsilons (L2)")):
+                if key in chosen.model_fields_set:
+                    raise ValueError(
+                        f"{name}.{key} = {getattr(chosen, key)}: sizes are given for all attacks in experiments.<name>.{where}; remove this key"
+                    )
         return attacks
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check(self)
         return self
+
+    def datasets(self) -> dict[str, Dataset]:
+        """Every data set of the run by the name of its file: recordings under their own name, image sets under their experiment's."""
+        recordings = {f"recordings/{name}": dataset for name, dataset in self.recordings.items()}
+        return recordings | {f"images/{name}": experiment.images for name, experiment in self.experiments.items()}
 
     def responses(self) -> dict[str, Dataset]:
         """The recordings that hold responses to stimuli."""

@@ -8,36 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from yuragi.config.model import Config
+from yuragi.config.specifications import measured_layers, specification
 from yuragi.datasets.fetching import manifest
-from yuragi.errors import InputError
 from yuragi.figures.base import Figure, figures
 from yuragi.files import canonical_json
-from yuragi.jobs import (
-    activity,
-    attack,
-    base,
-    calibrate,
-    choose,
-    fetch,
-    figure,
-    group,
-    hierarchy,
-    ingest,
-    layer,
-    memorise,
-    nulls,
-    prediction,
-    properties,
-    ranking,
-    rejection,
-    robustness,
-    spectra,
-    spontaneous,
-    target,
-    train,
-)
-from yuragi.randomness import derive_seed
-from yuragi.settings import Settings
+from yuragi.jobs import base
 
 
 class Plan:
@@ -59,8 +34,7 @@ class Plan:
     @cached_property
     def datasets(self) -> dict[str, Any]:
         """Every data set of the run by the name of its file: recordings under their own name, image sets under their experiment's."""
-        recordings = {f"recordings/{name}": dataset for name, dataset in self.config.recordings.items()}
-        return recordings | {f"images/{name}": experiment.images for name, experiment in self.config.experiments.items()}
+        return self.config.datasets()
 
     def markers(self, name: str | None = None) -> list[str]:
         """The files that say that a data set was fetched; none for those that are embedded or simulated."""
@@ -180,13 +154,17 @@ class Plan:
             "rankings": [f"{self.results}/nulls/groups/{name}.ranking.csv" for name in self._groups() if self._predicts()],
             "rejection": [f"{self.results}/nulls/rejection/{name}.csv" for name in self._processes()],
             "target": [f"{self.results}/target.nc"] if self.config.target else [],
-            "activity": [f"{self.results}/activity/{name}.nc" for name in experiments if self._layers(name)],
+            "activity": [f"{self.results}/activity/{name}.nc" for name in experiments if measured_layers(self.config, name)],
             "properties": [f"{self.results}/properties/{name}.csv" for name in experiments],
             "memorisation": [file for name in experiments for file in self.memorised(name)],
             "choices": [f"{self.results}/choices/{name}.csv" for name in self.config.choices],
             "histories": [f"{self.results}/networks/{name}.history.csv" for name in self.networks()],
             "robustness": [f"{self.results}/robustness/{name}.csv" for name in experiments],
             "differences": [f"{self.results}/robustness/{name}.differences.csv" for name in experiments],
+            "robustness_l2": [f"{self.results}/robustness_l2/{name}.csv" for name in experiments if self.config.experiments[name].l2_epsilons],
+            "differences_l2": [
+                f"{self.results}/robustness_l2/{name}.differences.csv" for name in experiments if self.config.experiments[name].l2_epsilons
+            ],
         }
         return {kind: files for kind, files in found.items() if files}
 
@@ -231,124 +209,8 @@ class Plan:
 
     def spec(self, job: str, name: str = "") -> str:
         """The resolved specification of one job as canonical JSON."""
-        return canonical_json(self._spec(job, name).canonical())
+        return canonical_json(specification(self.config, job, name).canonical())
 
     def code(self, job: str, name: str = "") -> str:
         """The digest of the code that the job runs for its specification."""
-        return base.job(job).digest(self._spec(job, name))
-
-    def _spec(self, job: str, name: str) -> Settings:
-        config = self.config
-        if job == "fetch":
-            return fetch.Spec(dataset=self.datasets[name])
-        if job == "ingest":
-            return ingest.Spec(dataset=self.datasets[name], quality=config.quality)
-        if job == "spectra":
-            return spectra.Spec(**config.spectra_of(name).model_dump(), seed=self._seed("spectra", name))
-        if job == "spontaneous":
-            return spontaneous.Spec(**config.spontaneous_of(name).model_dump(), seed=self._seed("spontaneous", name))
-        if job == "calibrate":
-            assert config.calibration is not None
-            alphas = tuple(alpha for alpha in config.calibration.alphas if f"{alpha:g}" == name)
-            return calibrate.Spec(**config.calibration.model_dump(exclude={"alphas"}), alphas=alphas, seed=self._seed("calibrate"))
-        if job == "hierarchy":
-            return hierarchy.Spec(**self._hierarchy(name), seed=self._seed("hierarchy", name))
-        if job == "layer":
-            return layer.Spec(layer=name, chunk=config.chunk)
-        if job in ("nulls", "prediction", "rejection"):
-            return self._null_spec(job, name)
-        if job in ("group", "ranking"):
-            return (group if job == "group" else ranking).Spec()
-        if job == "target":
-            assert config.target is not None
-            return target.Spec(**config.target.model_dump(), seed=self._seed("target"))
-        if job == "figure":
-            return figure.Spec(figure=figures()[name]())
-        if job == "choose":
-            return self._choice_spec(name)
-        experiment_name, _, network = name.partition("/")
-        experiment = config.experiments[experiment_name]
-        if job == "activity":
-            return activity.Spec(
-                layers=self._layers(experiment_name),
-                chunk=config.chunk,
-                seed=self._seed("activity", experiment_name),
-            )
-        if job == "properties":
-            return properties.Spec(chunk=config.chunk, seed=self._seed("properties", experiment_name))
-        if job == "robustness":
-            return robustness.Spec(seed=self._seed("robustness", experiment_name))
-        arm, _, seed = network.rpartition("-seed")
-        trained = {
-            "network": experiment.network,
-            "training": experiment.training,
-            "arm": config.arms[arm],
-            "place": experiment.place,
-            "chunk": config.chunk,
-        }
-        if job == "train":
-            # The seed does not name the arm: networks of one seed start from the same parameters and see images in the same order.
-            return train.Spec(**trained, seed=self._seed("train", experiment_name, seed))
-        if job == "memorise":
-            assert experiment.memorisation is not None
-            own = _of(memorise.Memorisation, experiment.memorisation)
-            return memorise.Spec(**own, **trained, seed=self._seed("memorise", experiment_name, seed))
-        if job == "attack":
-            return attack.Spec(
-                attacks=config.attacks,
-                threat={"epsilons": experiment.epsilons},
-                test_images=experiment.test_images,
-                evaluation=config.evaluation,
-                chunk=config.chunk,
-                seed=self._seed("attack", experiment_name, seed),
-            )
-        raise InputError(f"no rule makes '{job}'")
-
-    def _hierarchy(self, name: str) -> dict[str, Any]:
-        """A hierarchy with the ranks that its recordings are fitted over, where it does not say others."""
-        wanted = self.config.hierarchies[name]
-        ranks = wanted.ranks or {stage: self.config.spectra_of(source).ranks for stage, source in wanted.stages.items()}
-        return _of(hierarchy.Hierarchy, wanted) | {"ranks": ranks}
-
-    def _null_spec(self, job: str, name: str) -> Settings:
-        wanted = self.config.null_comparison
-        assert wanted is not None
-        if job == "nulls":
-            return nulls.Spec(**_of(nulls.Comparison, wanted), seed=self._seed("nulls", name))
-        if job == "prediction":
-            assert wanted.prediction is not None
-            return prediction.Spec(**_of(prediction.Prediction, wanted.prediction), seed=self._seed("prediction", name))
-        assert wanted.validation is not None
-        validation = wanted.validation
-        own = {"source": validation.sources[name], "simulations": validation.fewer.get(name, validation.simulations)}
-        return rejection.Spec(**_of(rejection.Validation, validation) | own, seed=self._seed("rejection", name))
-
-    def _choice_spec(self, name: str) -> Settings:
-        wanted = self.config.choices[name]
-        experiment = self.config.experiments[wanted.experiment]
-        own = {"network": experiment.network, "training": experiment.training, "chunk": self.config.chunk}
-        return choose.Spec(**_of(choose.Candidates, wanted), **own)
-
-    def _layers(self, experiment: str) -> dict[str, activity.Measure]:
-        """The layers whose spectra are shown: those that some arm constrains, over the ranks that all of its penalties act on."""
-        arms = [self.config.arms[name] for name in self.config.arms_of(experiment)]
-        # A front end's layer is not in every network.
-        network = self.config.experiments[experiment].network
-        there = network.names()
-        found = {arm.noise.layer: activity.Measure() for arm in arms if arm.noise and arm.noise.layer in there}
-        for name, by_arm in self.config.asked_of(experiment).items():
-            wanted = list(by_arm.values())
-            ends = [asked.ranks[1] for asked in wanted if asked.ranks[1] is not None]
-            ranks = (max(asked.ranks[0] for asked in wanted), min(ends) if ends else None)
-            # In a dense layer there is nothing to choose.
-            units = "both" if name in network.widths() else wanted[-1].units
-            found[name] = activity.Measure(asked=tuple(dict.fromkeys(asked.alpha for asked in wanted)), ranks=ranks, units=units)
-        return dict(sorted(found.items()))
-
-    def _seed(self, *parts: object) -> int:
-        return derive_seed(self.config.seed, *parts)
-
-
-def _of(section: type[Settings], settings: Settings) -> dict[str, Any]:
-    """Those keys of a section of the configuration that a job knows."""
-    return {key: value for key, value in settings.model_dump().items() if key in section.model_fields}
+        return base.job(job.removesuffix("_l2")).digest(specification(self.config, job, name))

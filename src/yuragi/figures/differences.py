@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import lazy_loader as lazy
 from pydantic import Field
 
-from yuragi.figures import style
+from yuragi.figures import _norms, style
 from yuragi.figures.base import Figure, Results
 
 if TYPE_CHECKING:
@@ -28,13 +28,15 @@ class Differences(Figure):
     level: float = Field(0.05, gt=0, lt=1, description="corrected p-values below this are drawn as filled marks")
 
     needs: ClassVar = ("differences",)
+    uses: ClassVar = ("differences_l2",)
 
     def table(self, results: Results) -> pd.DataFrame:
-        """One row an experiment, arm, attack and ε, or `over` "area": the mean over the range of ε, where ε is missing."""
+        """One row an experiment, norm, arm, attack and ε, or `over` "area": the mean over the range of ε, where ε is missing."""
         from yuragi.figures._tables import joined
 
-        table = joined([_of_experiment(path) for path in results["differences"]], ("experiment", *COMPARED))
-        table.insert(3, "over", np.where(table["epsilon"].isna(), "area", "epsilon"))
+        tables = [_of_experiment(path).assign(norm=norm) for norm, path in _norms.by_norm(results, "differences")]
+        table = joined(tables, ("experiment", "norm", *COMPARED))
+        table.insert(4, "over", np.where(table["epsilon"].isna(), "area", "epsilon"))
         return table.rename(columns={"epsilon": "epsilon_pixel_units", "low": "difference_low", "high": "difference_high"})
 
     @style.styled
@@ -43,7 +45,7 @@ class Differences(Figure):
         if table.empty:
             return style.notice("Only the plain arm was trained: there is nothing to compare it with.")
         looks = style.looks(table["arm"])
-        groups = [_drawn(rows) for _, rows in table.groupby("experiment", sort=False)]
+        groups = [_drawn(rows) for _, rows in table.groupby(["experiment", "norm"], sort=False)]
         attacks = _attacks(groups)
         height = 1.0 + 0.34 * max(rows["arm"].nunique() for rows in groups)
         drawing, strips = style.strips(
@@ -102,4 +104,4 @@ def _attacks(groups: list[pd.DataFrame]) -> list[str]:
 def _title(rows: pd.DataFrame) -> str:
     row = rows.iloc[0]
     over = "mean over ε" if row["over"] == "area" else f"ε = {row['epsilon_pixel_units']:g}"
-    return f"{row['experiment']}: each arm minus plain, {over}"
+    return f"{row['experiment']}: each arm minus plain, {_norms.NAMES[row['norm']]}, {over}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.figures import style
+from yuragi.figures import _norms, style
 from yuragi.figures.base import Figure, Results
 
 if TYPE_CHECKING:
@@ -24,28 +24,29 @@ class Robustness(Figure):
     kind: Literal["robustness"] = "robustness"
 
     needs: ClassVar = ("robustness",)
+    uses: ClassVar = ("robustness_l2",)
 
     def table(self, results: Results) -> pd.DataFrame:
-        """One row an experiment, arm, attack and ε: mean over seeds and images, its 95 % interval, and the spread over seeds."""
+        """One row an experiment, norm, arm, attack and ε: mean over seeds and images, its 95 % interval, and the spread over seeds."""
         from yuragi.figures._tables import joined, read_table
 
-        tables = [read_table(path, COLUMNS).assign(experiment=path.stem) for path in results["robustness"]]
-        table = joined(tables, ("experiment", *COLUMNS))
+        tables = [read_table(path, COLUMNS).assign(experiment=path.stem, norm=norm) for norm, path in _norms.by_norm(results, "robustness")]
+        table = joined(tables, ("experiment", "norm", *COLUMNS))
         return table.rename(
             columns={"epsilon": "epsilon_pixel_units", "minimum": "smallest_of_seeds", "maximum": "largest_of_seeds", "sd": "sd_over_seeds"}
         )
 
     @style.styled
     def draw(self, table: pd.DataFrame) -> Drawing:
-        """A strip an experiment, a panel an attack, a line an arm."""
+        """A strip an experiment and norm, a panel an attack, a line an arm."""
         attacks = list(dict.fromkeys(table["attack"]))
         looks = style.looks(table["arm"])
-        groups = [rows for _, rows in table.groupby("experiment", sort=False)]
+        groups = [rows for _, rows in table.groupby(["experiment", "norm"], sort=False)]
         drawing, strips = style.strips([_title(rows) for rows in groups], columns=len(attacks), sharey=True, panel=(2.7, 2.7))
         for panels, rows in zip(strips, groups, strict=True):
             for axis, attack in zip(panels, attacks, strict=True):
                 _draw_attack(axis, rows[rows["attack"] == attack], looks)
-                axis.set(title=attack.replace("_", " "), xlabel="ε (pixel units)")
+                axis.set(title=attack.replace("_", " "), xlabel=_norms.AXES[rows["norm"].iloc[0]])
             panels[0].set(ylabel="accuracy", ylim=(-0.02, 1.02))
         style.legend_below(drawing, [axis for panels in strips for axis in panels])
         return drawing
@@ -57,7 +58,10 @@ def _named(arm: str, verdict: pd.Series) -> str:
 
 
 def _title(rows: pd.DataFrame) -> str:
-    return f"{rows['experiment'].iloc[0]}: {style.counted(rows['seeds'].max(), 'seed')} an arm, {style.counted(rows['images'].max(), 'image')}"
+    norm = _norms.NAMES[rows["norm"].iloc[0]]
+    return (
+        f"{rows['experiment'].iloc[0]}, {norm}: {style.counted(rows['seeds'].max(), 'seed')} an arm, {style.counted(rows['images'].max(), 'image')}"
+    )
 
 
 def _draw_attack(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look]) -> None:

@@ -40,6 +40,8 @@ def run(
     histories: list[InputPath] | None = None,
     robustness: list[InputPath] | None = None,
     differences: list[InputPath] | None = None,
+    robustness_l2: list[InputPath] | None = None,
+    differences_l2: list[InputPath] | None = None,
 ) -> None:
     """Write the table as CSV and the drawing as SVG, or as the drawing's suffix says."""
     import pandas as pd
@@ -70,6 +72,8 @@ def run(
         "histories": histories,
         "robustness": robustness,
         "differences": differences,
+        "robustness_l2": robustness_l2,
+        "differences_l2": differences_l2,
     }
     results = {kind: files for kind, files in given.items() if files}
     for kind in spec.figure.needs:
