@@ -58,6 +58,7 @@ include: "workflow/rules/allen.smk"
 include: "workflow/rules/brain.smk"
 include: "workflow/rules/nulls.smk"
 include: "workflow/rules/networks.smk"
+include: "workflow/rules/studies.smk"
 include: "workflow/rules/figures.smk"
 
 

@@ -8,22 +8,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from yuragi.attacks import FGSM, PGD, RandomNoise
-from yuragi.attacks.base import Attack
+from yuragi.attacks import APGD, FAB, FGSM, PGD, BasicIterative, HopSkipJump, IterativeLL, RandomNoise, Square, StepLL, StepRnd
+from yuragi.attacks.base import Attack, BoundedAttack
 from yuragi.attacks.gradients import loss_gradient
 from yuragi.attacks.scores import score
 from yuragi.errors import InputError
+from yuragi.models.modes import evaluation_mode
 from yuragi.plugins import discover
 
-ATTACKS = [FGSM(), PGD(steps=5), PGD(steps=3, restarts=2), RandomNoise(tries=3)]
+ATTACKS = [
+    FGSM(),
+    PGD(steps=5),
+    PGD(steps=3, restarts=2),
+    RandomNoise(tries=3),
+    FAB(steps=5),
+    FAB(steps=3, targets=2, restarts=2),
+    Square(queries=30),
+    HopSkipJump(queries=60, first_samples=20),
+    StepLL(),
+    StepRnd(),
+    BasicIterative(steps=5),
+    IterativeLL(steps=5),
+    APGD(steps=5),
+    APGD(steps=4, loss="difference_of_logits", targets=2),
+]
 
 
 def accuracy(model, images, labels) -> float:
     return float(score(model, images, labels, torch.Generator().manual_seed(99), draws=50).fraction_correct.mean())
 
 
-def test_the_room_holds_three_attacks():
-    assert discover("yuragi.attacks", Attack) == {"fgsm": FGSM, "pgd": PGD, "random_noise": RandomNoise}
+def test_the_contract_is_tried_on_every_attack_in_a_ball():
+    assert {attack.kind for attack in ATTACKS} | {"suite"} == set(discover("yuragi.attacks", BoundedAttack))
 
 
 def test_gradients_find_what_chance_does_not(trained, unseen, generator):
@@ -155,6 +171,8 @@ def test_the_network_is_left_as_it_was(attack, unseen, generator):
     modes = [module.training for module in model.modules()]
     needs = [parameter.requires_grad for parameter in model.parameters()]
     state = {name: value.clone() for name, value in model.state_dict().items()}
+    with evaluation_mode(model), torch.no_grad():
+        labels = model(images).argmax(1)  # what is wrong already need not be changed
     with torch.no_grad():  # attacks work in there too
         attacked = attack.at(0.1)(model, images, labels, generator)
     assert not torch.equal(attacked, images)

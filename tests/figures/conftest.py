@@ -28,6 +28,10 @@ from yuragi.spontaneous.statistics import compare
 from yuragi.spontaneous.var import fit_var
 from yuragi.targets import BrainTarget
 
+from .adaptivity_results import write_adaptivity, write_certificates
+from .corruption_results import write_corruptions
+from .masking_results import write_masking
+
 ARMS = {"plain": 0.0, "spectral": 0.05, "white": 0.1, "spontaneous": 0.15, "both": 0.2, "blurred": 0.02}
 CONSTRAINED = ("spectral", "both")
 UNITS = 60
@@ -55,6 +59,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         **write_hierarchy(folder / "hierarchy/brain", 3),
         **write_null_comparisons(folder / "nulls", ("subject_1", "subject_2", "subject_3")),
         "target": [folder / "target.nc"],
+        **write_masking(folder, "digits_perceptron", [(arm, seed) for arm in ("plain", "white", "blurred") for seed in (0, 1, 2)], noisy=("white",)),
+        **write_adaptivity(folder / "adaptivity", "digits_perceptron", (0, 1, 2)),
+        **write_certificates(folder / "certificates", "digits_perceptron", [(arm, seed) for arm in ("plain", "white") for seed in (0, 1)]),
         **merged,
     }
 
@@ -72,7 +79,12 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     calibration = {"estimates": [folder / "calibration/estimates.csv"], "pure_noise": [folder / "calibration/pure_noise.csv"]}
     hierarchy = write_hierarchy(folder / "hierarchy/brain", 2, bootstraps=0)
     nulls = write_null_comparisons(folder / "nulls", ("rest",))
-    return {"spectra": spectra, "models": [model], "comparisons": [comparison], **calibration, **hierarchy, **nulls, **experiment}
+    studies = {
+        **write_masking(folder, "digits", [("plain", 0)]),
+        **write_adaptivity(folder / "adaptivity", "digits", (0,), ("none", "input")),
+        **write_certificates(folder / "certificates", "digits", [("plain", 0)]),
+    }
+    return {"spectra": spectra, "models": [model], "comparisons": [comparison], **calibration, **hierarchy, **nulls, **studies, **experiment}
 
 
 @pytest.fixture(scope="session")
@@ -171,6 +183,7 @@ def write_experiment(
         "properties": [write_properties(folder / f"properties/{name}.csv", networks)],
         "choices": [write_choice(folder / f"choices/{name}.csv", seeds)],
         **{kind: [path] for kind, path in (files | l2).items()},
+        **write_corruptions(folder / "corruptions", name, networks),
     }
 
 

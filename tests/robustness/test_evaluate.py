@@ -42,7 +42,7 @@ def test_a_deterministic_network(reader, unseen, generator):
     assert result.attrs["stochastic"] == 0
     assert result.attrs["scoring_draws"] == 1
     assert {key: text for key, text in result.attrs.items() if key.startswith("guard")} == {
-        f"guard_{name}": "ok" for name in ["pixels", "logits", "mode", "gradients", "randomness", "ordering"]
+        f"guard_{name}": "ok" for name in ["pixels", "logits", "mode", "gradients", "randomness", "wrapper", "saturation", "ascent", "ordering"]
     }
 
 
@@ -68,13 +68,13 @@ def test_scores_are_of_fresh_draws(noisy, unseen, generator):
     original = noisy.sample_logits
 
     def recording(images, noise, draws):
-        purpose = "attack" if images.requires_grad else {4: "selection", 50: "scoring"}.get(draws)
+        purpose = "attack" if images.requires_grad else {5: "selection", 50: "scoring"}.get(draws)
         if purpose:
             seeds[purpose].add(noise.initial_seed())
         return original(images, noise, draws)
 
     noisy.sample_logits = recording
-    evaluate(noisy, *unseen, {"fgsm": FGSM(), "pgd": PGD(steps=2)}, [0.0, 0.05, 0.1], generator, scoring_draws=50, selection_draws=4)
+    evaluate(noisy, *unseen, {"fgsm": FGSM(), "pgd": PGD(steps=2)}, [0.0, 0.05, 0.1], generator, scoring_draws=50, selection_draws=5)
     assert len(seeds["scoring"]) == 1  # the same noise for every attack and ε: differences between them are of the images alone, ...
     assert len(seeds["selection"]) == 1
     assert len(seeds["attack"]) == 1 + 2 + 2 * 2  # ... each gradient has noise of its own (and so have the guards), ...

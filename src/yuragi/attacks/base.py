@@ -58,10 +58,14 @@ class Attack(Plugin):
         """
         check_images(images, labels)
         images = images.detach()
+        attack = self
         if not self.adapts and is_stochastic(model):
             model = noise_free_twin(model)
+            if "drop_fooled" in type(self).model_fields:
+                # An image that stops where the twin first gets it wrong lies on the twin's border, whence any noise returns half of them.
+                attack = self.model_copy(update={"drop_fooled": False})
         with evaluation_mode(model):
-            return self._attacked(model, images, labels, generator, chunk)
+            return attack._attacked(model, images, labels, generator, chunk)
 
     @abstractmethod
     def _attacked(
@@ -113,6 +117,10 @@ class BoundedAttack(Attack):
 
     def _ball(self, images: torch.Tensor) -> Ball:
         return ball(self.norm, images, self.eps)
+
+
+class UnboundedAttack(Attack):
+    """An adversary that may put any pixels in [0, 1]: how far it goes is measured and not bounded."""
 
 
 def noise_free_twin(model: torch.nn.Module) -> torch.nn.Module:

@@ -63,22 +63,32 @@ def gradient_pass(
         the class that every image shall be taken for, (image); None: any but its own
     """
     draws = useful_draws(model, draws)
-    gradient = torch.zeros_like(images)
-    values, correct = (torch.zeros(len(images), dtype=images.dtype, device=images.device) for _ in range(2))
     noise = noise_stream(model, generator)
     measure = LOSSES[loss]
-    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
+
+    def passed(part: slice, n_draws: int) -> GradientPass:
         with torch.enable_grad():
             pixels = images[part].detach().requires_grad_()
             logits = sample_logits(model, pixels, noise, n_draws)
             each = measure(logits, labels[part], None if targets is None else targets[part])
             total = each.sum() / draws
             if total.requires_grad:
-                gradient[part] += torch.autograd.grad(total, pixels, allow_unused=True, materialize_grads=True)[0]
-        with torch.no_grad():
-            values[part] += each.detach().sum(0) / draws
-            correct[part] += (logits.detach().argmax(2) == labels[part]).sum(0) / draws
-    return GradientPass(gradient, values, correct)
+                gradient = torch.autograd.grad(total, pixels, allow_unused=True, materialize_grads=True)[0]
+            else:
+                gradient = torch.zeros_like(pixels, requires_grad=False)
+        correct = logits.detach().argmax(2) == labels[part]
+        return GradientPass(gradient, each.detach().sum(0) / draws, correct.to(images.dtype).sum(0) / draws)
+
+    total: GradientPass | None = None
+    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
+        piece = passed(part, n_draws)
+        if len(piece.loss) == len(images) and n_draws == draws:
+            return piece  # all at once, the usual case: adding it to zeros costs a noticeable part of a small network's pass
+        if total is None:
+            total = GradientPass(torch.zeros_like(images), *(images.new_zeros(len(images)) for _ in range(2)))
+        for whole, of_piece in zip(total, piece, strict=True):
+            whole[part] += of_piece
+    return total
 
 
 def loss_gradient(

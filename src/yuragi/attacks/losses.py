@@ -45,9 +45,7 @@ def difference_of_logits(logits: torch.Tensor, labels: torch.Tensor, targets: to
     Source: Croce and Hein 2020, arXiv 2003.01690.
     """
     check_classes(logits, labels)
-    needed = 3 if targets is None else 4
-    if logits.shape[2] < needed:
-        raise InputError(f"loss = 'difference_of_logits': the network has {logits.shape[2]} classes and it needs {needed}; take 'cross_entropy'")
+    needed = check_loss("difference_of_logits", logits.shape[2], targeted=targets is not None)
     top = logits.topk(needed, dim=2).values
     own = of_class(logits, labels)
     if targets is None:
@@ -79,6 +77,14 @@ def check_classes(logits: torch.Tensor, labels: torch.Tensor) -> None:
         raise InputError(
             f"labels: {int(labels.max())} occurs but the network has classes 0 to {logits.shape[2] - 1}; check the data set and the network"
         )
+
+
+def check_loss(loss: Loss, classes: int, *, targeted: bool) -> int:
+    """The number of classes that a loss needs; an `InputError` where the network has fewer."""
+    needed = 2 if loss == "cross_entropy" else 4 if targeted else 3
+    if classes < needed:
+        raise InputError(f"loss = '{loss}': the network has {classes} classes and it needs {needed}; take 'cross_entropy'")
+    return needed
 
 
 def _column(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:

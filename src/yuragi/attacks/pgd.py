@@ -7,11 +7,10 @@ from typing import ClassVar, Literal
 import lazy_loader as lazy
 from pydantic import Field, model_validator
 
+from yuragi.attacks.ascent import ascent
 from yuragi.attacks.balls import Ball
 from yuragi.attacks.base import BoundedAttack, Knowledge
-from yuragi.attacks.gradients import GradientPass, gradient_pass
 from yuragi.attacks.losses import Loss
-from yuragi.attacks.passes import is_stochastic
 from yuragi.attacks.restarts import restarted
 
 torch = lazy.load("torch")
@@ -84,26 +83,16 @@ class PGD(BoundedAttack):
         return restarted(run, self.restarts, model, self._ball(images), labels, generator, self.draws, chunk, drop_fooled=self.drop_fooled)
 
     def _run(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        size = self.relative_step * self.eps / self.steps
-        attacked = around.inside(generator) if self.random_start else around.images
-        drops = self.drop_fooled and not is_stochastic(model)
-        if not drops:
-            for _ in range(self.steps):
-                attacked = around.step(attacked, self._gradient(model, attacked, labels, generator, chunk).gradient, size)
-            return attacked
-        found = attacked.clone()
-        left, current = torch.arange(len(labels), device=labels.device), attacked
-        for _ in range(self.steps):
-            passed = self._gradient(model, current, labels[left], generator, chunk)
-            right = passed.fraction_correct > 0
-            if not right.all():
-                found[left] = current
-                left, current, around = left[right], current[right], around.part(right)
-                if not len(left):
-                    return found
-            current = around.step(current, passed.gradient[right], size)
-        found[left] = current
-        return found
-
-    def _gradient(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> GradientPass:
-        return gradient_pass(model, images, labels, generator, self.draws, chunk, loss=self.loss)
+        return ascent(
+            model,
+            around,
+            around.inside(generator) if self.random_start else around.images,
+            labels,
+            generator,
+            steps=self.steps,
+            size=self.relative_step * self.eps / self.steps,
+            draws=self.draws,
+            chunk=chunk,
+            loss=self.loss,
+            drop_fooled=self.drop_fooled,
+        )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
+from yuragi.config.study_checks import check_studies
 from yuragi.errors import InputError, unknown
 from yuragi.settings import explain
 
@@ -96,7 +97,8 @@ class Offer(NamedTuple):
     add_alignment: str
 
 
-def _offered(target: TargetDescription) -> Offer:
+def offered(target: TargetDescription) -> Offer:
+    """What the target that is described will hold; a `ValueError` for a file that cannot be read."""
     if target.file is None and target.reference is None:
         return Offer(
             target.stages,
@@ -140,7 +142,7 @@ def _held(held: BrainTarget, where: str) -> Offer:
 
 
 def _check_arms(config: Config) -> None:
-    offer = None if config.target is None else _offered(config.target)
+    offer = None if config.target is None else offered(config.target)
     for name, arm in config.arms.items():
         if offer is not None:
             _check_offer(f"arms.{name}", arm, offer)
@@ -183,6 +185,7 @@ def _check_experiment(config: Config, name: str, experiment: Experiment) -> None
         _known(f"{key}.memorisation.arms", arm, config.arms_of(name))
     _check_units(config, name)
     _check_ranks(config, name)
+    check_studies(config, name)
     if not config.attacks:
         raise ValueError("attacks: none is given, but there are experiments; add one, for instance pgd: {kind: pgd}")
     there = experiment.images.sizes()

@@ -9,12 +9,16 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from yuragi.attacks.base import BoundedAttack
+from yuragi.attacks.base import BoundedAttack, UnboundedAttack
+from yuragi.attacks.corruptions.base import ROOM as CORRUPTIONS
+from yuragi.attacks.corruptions.base import Corruption
 from yuragi.config.model import Choice, Config, Data, Experiment, Memorisation, NullComparison, NullValidation, StageHierarchy
+from yuragi.config.studies import Adaptivity, Certificates, Corruptions, FeatureSpaceStudy, Masking
 from yuragi.datasets.base import Dataset
 from yuragi.figures.base import Figure
 from yuragi.jobs.attack import Evaluation
 from yuragi.jobs.calibrate import Calibration
+from yuragi.jobs.feature_space import Generation, Optimisation
 from yuragi.jobs.ingest import Quality
 from yuragi.jobs.prediction import Prediction
 from yuragi.jobs.spectra import Estimation as SpectrumEstimation
@@ -47,6 +51,13 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "experiments.<name>": Experiment,
     "experiments.<name>.training": TrainingSettings,
     "experiments.<name>.memorisation": Memorisation,
+    "experiments.<name>.masking": Masking,
+    "experiments.<name>.feature_space": FeatureSpaceStudy,
+    "experiments.<name>.feature_space.optimisation": Optimisation,
+    "experiments.<name>.feature_space.generation": Generation,
+    "experiments.<name>.adaptivity": Adaptivity,
+    "experiments.<name>.certificates": Certificates,
+    "experiments.<name>.corruptions": Corruptions,
 }
 
 ROOMS: dict[str, tuple[str, type[Plugin]]] = {
@@ -57,6 +68,8 @@ ROOMS: dict[str, tuple[str, type[Plugin]]] = {
     "arms.<name>.penalty": ("yuragi.regularizers", Penalty),
     "arms.<name>.noise": ("yuragi.noise", Noise),
     "attacks.<name>": ("yuragi.attacks", BoundedAttack),
+    "experiments.<name>.adaptivity.attacks.<name>, those without a bound": ("yuragi.attacks", UnboundedAttack),
+    "experiments.<name>.corruptions.corruptions.<name>": (CORRUPTIONS, Corruption),
     "figures, made where their results are there": ("yuragi.figures", Figure),
 }
 

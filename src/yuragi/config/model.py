@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema, field_v
 from yuragi.attacks.balls import checked_eps
 from yuragi.attacks.base import BoundedAttack
 from yuragi.config.checks import check
+from yuragi.config.studies import Studies
 from yuragi.datasets.base import Dataset
 from yuragi.errors import InputError
 from yuragi.jobs.attack import Evaluation
@@ -107,7 +108,7 @@ class Memorisation(MemorisationTest):
     arms: tuple[Name, ...] | None = Field(None, description="the arms that are tested, by name; null tests all of the experiment")
 
 
-class Experiment(Settings):
+class Experiment(Studies):
     """Networks on one image set: every arm is trained with every seed and attacked."""
 
     images: any_of("yuragi.datasets", Dataset) = Field(description="the image set and its options")
@@ -222,6 +223,11 @@ class Config(Settings):
     def arms_of(self, experiment: str) -> tuple[str, ...]:
         """The names of the arms that an experiment trains."""
         return self.experiments[experiment].arms or tuple(self.arms)
+
+    def studied_arms(self, experiment: str, study: str) -> tuple[str, ...]:
+        """The names of the arms that a study of an experiment looks at; none where it is left out."""
+        wanted = getattr(self.experiments[experiment], study)
+        return () if wanted is None else wanted.arms or self.arms_of(experiment)
 
     def asked_of(self, experiment: str) -> dict[str, dict[str, Asked]]:
         """What the arms of an experiment ask of the spectra of its layers, by layer and arm."""

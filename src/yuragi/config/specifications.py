@@ -11,15 +11,22 @@ from yuragi.errors import InputError
 from yuragi.figures.base import figures
 from yuragi.jobs import (
     activity,
+    adaptivity,
+    adaptivity_summary,
     attack,
     calibrate,
+    certify,
     choose,
+    corrupt,
+    corruptions,
+    feature_space,
     fetch,
     figure,
     group,
     hierarchy,
     ingest,
     layer,
+    masking,
     memorise,
     nulls,
     prediction,
@@ -157,6 +164,8 @@ _OF_EXPERIMENT: dict[str, Callable[[Config, str], Settings]] = {
     "properties": lambda config, experiment: properties.Spec(chunk=config.chunk, seed=_seed(config, "properties", experiment)),
     "robustness": lambda config, experiment: robustness.Spec(seed=_seed(config, "robustness", experiment)),
     "robustness_l2": lambda config, experiment: robustness.Spec(seed=_seed(config, "robustness", experiment)),
+    "adaptivity_summary": lambda config, experiment: adaptivity_summary.Spec(seed=_seed(config, "adaptivity_summary", experiment)),
+    "corruptions": lambda config, experiment: corruptions.Spec(seed=_seed(config, "corruptions", experiment)),
 }
 """Jobs on all networks of an experiment."""
 
@@ -195,10 +204,28 @@ def _attack(norm: Norm) -> Callable[[Config, str, str, str], Settings]:
     return spec
 
 
+def _study(job: Any, study: str) -> Callable[[Config, str, str, str], Settings]:
+    """What a study of an experiment does to each of its networks: all arms of a seed meet the same draws."""
+
+    def spec(config: Config, experiment: str, arm: str, seed: str) -> Settings:
+        wanted = getattr(config.experiments[experiment], study)
+        assert wanted is not None
+        # Corrupted images are the same for all seeds, so that their differences are of the networks alone.
+        parts = (experiment,) if study == "corruptions" else (experiment, seed)
+        return job.Spec(**_of(job.Description, wanted), chunk=config.chunk, seed=_seed(config, study, *parts))
+
+    return spec
+
+
 _OF_NETWORK: dict[str, Callable[[Config, str, str, str], Settings]] = {
     "train": _train,
     "memorise": _memorise,
     "attack": _attack("linf"),
     "attack_l2": _attack("l2"),
+    "masking": _study(masking, "masking"),
+    "feature_space": _study(feature_space, "feature_space"),
+    "adaptivity": _study(adaptivity, "adaptivity"),
+    "certify": _study(certify, "certificates"),
+    "corrupt": _study(corrupt, "corruptions"),
 }
 """Jobs on one network: the experiment, the arm and the seed."""

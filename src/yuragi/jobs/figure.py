@@ -42,6 +42,16 @@ def run(
     differences: list[InputPath] | None = None,
     robustness_l2: list[InputPath] | None = None,
     differences_l2: list[InputPath] | None = None,
+    masking: list[InputPath] | None = None,
+    draws: list[InputPath] | None = None,
+    surface: list[InputPath] | None = None,
+    feature_space: list[InputPath] | None = None,
+    feature_space_examples: list[InputPath] | None = None,
+    adaptivity: list[InputPath] | None = None,
+    adaptivity_claims: list[InputPath] | None = None,
+    certificates: list[InputPath] | None = None,
+    corruptions: list[InputPath] | None = None,
+    corruption_differences: list[InputPath] | None = None,
 ) -> None:
     """Write the table as CSV and the drawing as SVG, or as the drawing's suffix says."""
     import pandas as pd
@@ -74,6 +84,16 @@ def run(
         "differences": differences,
         "robustness_l2": robustness_l2,
         "differences_l2": differences_l2,
+        "masking": masking,
+        "draws": draws,
+        "surface": surface,
+        "feature_space": feature_space,
+        "feature_space_examples": feature_space_examples,
+        "adaptivity": adaptivity,
+        "adaptivity_claims": adaptivity_claims,
+        "certificates": certificates,
+        "corruptions": corruptions,
+        "corruption_differences": corruption_differences,
     }
     results = {kind: files for kind, files in given.items() if files}
     for kind in spec.figure.needs:

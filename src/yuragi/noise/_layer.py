@@ -45,6 +45,8 @@ class SpontaneousNoise(nn.Module):
         G, a `yuragi.noise._gain.Gain`; None: additive noise
     structure
         a `yuragi.noise._structure.Structure`: `calibrate` replaces ``directions`` by what it measures on the layer. None: they stay
+    rectified
+        whether x̃ is followed by max(x̃, 0), as in Ukita & Ohki 2023 (10.1016/j.neunet.2023.08.022); ρ and s are those of the noise before that
 
     The buffer ``stimulus_variance`` is V, the variance over stimuli of the noise-free activity, summed over units; `calibrate` measures it,
     and there is no noise to draw before that.
@@ -68,6 +70,7 @@ class SpontaneousNoise(nn.Module):
         steps: int = 1,
         gain: Gain | None = None,
         structure: Structure | None = None,
+        rectified: bool = False,
     ) -> None:
         super().__init__()
         check_noise(width, coefficients, innovation_covariance, directions, relative_variance, steps)
@@ -89,6 +92,7 @@ class SpontaneousNoise(nn.Module):
         self.register_buffer("stimulus_variance", torch.tensor(math.nan))
         self.gain = gain
         self.structure = structure
+        self.rectified = rectified
         self._known_to_be_calibrated = False
 
     def record(self) -> dict[str, Any]:
@@ -97,6 +101,7 @@ class SpontaneousNoise(nn.Module):
             "steps": self.steps,
             "gain": None if self.gain is None else self.gain.record(),
             "structure": None if self.structure is None else self.structure.record(),
+            "rectified": self.rectified,
         }
 
     @classmethod
@@ -117,6 +122,8 @@ class SpontaneousNoise(nn.Module):
             steps=record["steps"],
             gain=gain_of(record["gain"]),
             structure=structure_of(record["structure"], buffers),
+            # Files that are older than this key hold noise that was not rectified.
+            rectified=record.get("rectified", False),
         )
         made.load_state_dict(dict(buffers))
         return made
@@ -124,6 +131,7 @@ class SpontaneousNoise(nn.Module):
     def __repr__(self) -> str:
         parts = ["isotropic" if self.directions is None else f"components={self.directions.shape[1]}"]
         parts += [f"{name}={part.record()['kind']}" for name, part in (("gain", self.gain), ("structure", self.structure)) if part is not None]
+        parts += ["rectified"] * self.rectified
         parts += [f"lags={len(self.coefficients)}", f"steps={self.steps}", f"relative_variance={self.relative_variance:.4g}"]
         return f"SpontaneousNoise(width={self.width}, {', '.join(parts)})"
 
@@ -203,6 +211,9 @@ class SpontaneousNoise(nn.Module):
             # One pass over memory for product and sum: several times faster than one after the other.
             latent = self._trajectories(draws, n_images, generator).reshape(copies, n_images, self.directions.shape[1])
             noisy = torch.baddbmm(expanded, latent, (self.directions * self._scale()).T.expand(copies, -1, -1))
+        if self.rectified:
+            # In place, for nothing else holds this memory and the gradient of the sum does not read it.
+            noisy.relu_()
         return noisy.reshape(copies * n_images, *activity.shape[1:])
 
     def _unscaled(self, n_images: int, draws: int, generator: torch.Generator) -> Tensor:

@@ -36,6 +36,7 @@ class Noise(Plugin):
         description="ρ: noise variance over stimulus-driven variance of the layer, both summed over units. `target` takes the brain's own ratio.",
     )
     steps: int = Field(1, ge=1, description="T: time steps of a draw, over which logits are averaged. One is the target's sampling interval.")
+    rectified: bool = Field(False, description="Whether activity below 0 is set to 0 once the noise is added: rates are not negative.")
 
     @property
     def needs_target(self) -> bool:

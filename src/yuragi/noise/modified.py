@@ -72,6 +72,7 @@ class Modified(Noise):
             directions=random_directions(width, n_components, generator),
             relative_variance=self._relative_variance(target),
             steps=self.steps,
+            rectified=self.rectified,
             gain=PoissonGain() if self.scaling == "poisson" else None,
             structure=ModificationStructure(self.modification, strength, seed),
         )

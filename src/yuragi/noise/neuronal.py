@@ -24,7 +24,7 @@ class NeuronalNoise(Noise):
     cells have a gain of 25. After ``{kind: gabor, gain: 25}`` the noise has 1.4 times the variance of the responses to MNIST, after cells with the
     gain 1 that is their default 200 times as much, which drowns them. With ``relative_variance`` the noise is multiplied by the one number that
     makes its variance, in the mean over images and summed over units, ρ V: the control of the same energy as the other noises. In the source a
-    rectification follows; here the noise acts after the layer as it stands.
+    rectification follows: ``rectified``.
 
     Source: Dapello, Marques, Schrimpf, Geiger, Cox & DiCarlo 2020, NeurIPS 33:13073, and its code, dicarlolab/vonenet (s = 0.35, l = 0.07, 10⁻⁴).
 
@@ -59,5 +59,6 @@ class NeuronalNoise(Noise):
             np.ones((1, 1)),
             relative_variance=1.0 if absolute else self._relative_variance(target),
             steps=self.steps,
+            rectified=self.rectified,
             gain=NeuronalGain(self.scale, self.level, absolute),
         )

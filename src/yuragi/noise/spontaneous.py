@@ -119,6 +119,7 @@ class Spontaneous(Noise):
             directions=directions,
             relative_variance=self._relative_variance(target),
             steps=self.steps,
+            rectified=self.rectified,
             gain=PoissonGain() if self.scaling == "poisson" else None,
             structure=None if alignment is None else self._structure(alignment, directions, generator),
         )

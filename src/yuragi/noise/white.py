@@ -42,5 +42,6 @@ class WhiteNoise(Noise):
             np.ones((1, 1)),
             relative_variance=self._relative_variance(target),
             steps=self.steps,
+            rectified=self.rectified,
             gain=PoissonGain() if self.scaling == "poisson" else None,
         )

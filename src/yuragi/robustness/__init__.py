@@ -10,11 +10,40 @@ from yuragi.robustness.evaluate import evaluate
 __getattr__, __dir__, _ = lazy.attach(
     __name__,
     submod_attrs={
+        "adaptivity": ["adaptivity_grid"],
+        "adaptivity_summary": ["grid_claims", "summarise_grid"],
+        "certificates": ["certify", "predict"],
+        "corruptions": ["corruption_differences", "evaluate_corruptions", "summarise_corruptions"],
+        "frozen": ["FrozenNoise"],
         "guards": ["Verdicts", "inspect_network"],
+        "masking": ["masking_probes"],
+        "matching": ["match_accuracy", "match_energy"],
         "properties": ["network_properties"],
         "statistics": ["paired_differences", "summarise"],
+        "threat": ["ThreatModel"],
         "verdicts": ["arm_verdicts"],
     },
 )
 
-__all__ = ["evaluate", "inspect_network", "Verdicts", "arm_verdicts", "summarise", "paired_differences", "network_properties"]
+__all__ = [
+    "evaluate",
+    "ThreatModel",
+    "inspect_network",
+    "masking_probes",
+    "FrozenNoise",
+    "adaptivity_grid",
+    "summarise_grid",
+    "grid_claims",
+    "match_accuracy",
+    "match_energy",
+    "certify",
+    "predict",
+    "evaluate_corruptions",
+    "summarise_corruptions",
+    "corruption_differences",
+    "Verdicts",
+    "arm_verdicts",
+    "summarise",
+    "paired_differences",
+    "network_properties",
+]

@@ -1,10 +1,6 @@
 """From evaluations of single networks to statements about arms, with the uncertainty of seeds and of images.
 
-Every network answers the same images, and an arm is trained from several seeds. Both are samples: an interval over the images of one network tells
-nothing about another seed. So both are resampled, independently of each other (the pigeonhole bootstrap, Owen 2007, Annals of
-Applied Statistics 1:386-411). Few seeds make a plain bootstrap too sure: its variance lacks the factor S/(S-1) and its tails are those of
-a normal distribution. Each resample's deviation over seeds is therefore multiplied by sqrt(S/χ²), χ² drawn with S-1 degrees of freedom,
-which turns it into a Student t deviation.
+Seeds and images are both samples, and both are resampled: see `yuragi.robustness._bootstrap`.
 """
 
 from __future__ import annotations
@@ -18,6 +14,7 @@ from jaxtyping import Float
 
 from yuragi.errors import InputError, unknown
 from yuragi.multiple_tests import holm
+from yuragi.robustness._bootstrap import ImageWeights, SeedWeights, check_resampling, interval, replicated, two_sided
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -52,13 +49,13 @@ def summarise(
 
     Errors: `InputError` for results without ``arm`` or ``seed``, given twice, or of other attacks, ε or images than the rest.
     """
-    _check_resampling(resamples, level)
+    check_resampling(resamples, level)
     rows = []
     for arm in _arms(per_network, measure).values():
         n_seeds, n_attacks, n_budgets, n_images = arm.correct.shape
         cells = arm.correct.reshape(n_seeds, -1, n_images)
-        replicates = _replicates(cells, _SeedWeights(generator, n_seeds, resamples), _ImageWeights(generator, n_images, resamples))
-        low, high = _interval(replicates, level, bounds=(0, 1)).reshape(2, n_attacks, n_budgets)
+        replicates = replicated(cells, SeedWeights(generator, n_seeds, resamples), ImageWeights(generator, n_images, resamples))
+        low, high = interval(replicates, level, bounds=(0, 1)).reshape(2, n_attacks, n_budgets)
         by_seed = arm.correct.mean(3)
         for a, attack in enumerate(arm.attacks):
             for e, epsilon in enumerate(arm.epsilons):
@@ -110,7 +107,7 @@ def paired_differences(
 
     Errors: `InputError` as for `summarise`, for a reference or ε that is not there, and when no other arm is.
     """
-    _check_resampling(resamples, level)
+    check_resampling(resamples, level)
     arms = _arms(per_network, measure)
     if reference not in arms:
         raise unknown("arm", reference, arms)
@@ -118,17 +115,17 @@ def paired_differences(
     if not others:
         raise InputError(f"per_network: only the arm '{reference}'; give results of another arm to compare it with")
     plain = arms[reference]
-    images = _ImageWeights(generator, plain.correct.shape[3], resamples)
+    images = ImageWeights(generator, plain.correct.shape[3], resamples)
     tables = []
     for arm in others:
         ours, theirs = arm.curve_values(epsilon), plain.curve_values(epsilon)
         if arm.seeds == plain.seeds:
-            replicates = _replicates(ours - theirs, _SeedWeights(generator, len(ours), resamples), images)
+            replicates = replicated(ours - theirs, SeedWeights(generator, len(ours), resamples), images)
         else:
-            replicates = _replicates(ours, _SeedWeights(generator, len(ours), resamples), images)
-            replicates = replicates - _replicates(theirs, _SeedWeights(generator, len(theirs), resamples), images)
+            replicates = replicated(ours, SeedWeights(generator, len(ours), resamples), images)
+            replicates = replicates - replicated(theirs, SeedWeights(generator, len(theirs), resamples), images)
         difference = ours.mean((0, 2)) - theirs.mean((0, 2))
-        low, high = _interval(replicates, level, bounds=(-1, 1))
+        low, high = interval(replicates, level, bounds=(-1, 1))
         tables.append(
             pd.DataFrame(
                 {
@@ -138,7 +135,7 @@ def paired_differences(
                     "difference": difference[:-1],
                     "low": low[:-1],
                     "high": high[:-1],
-                    "p": _two_sided(replicates)[:-1],
+                    "p": two_sided(replicates)[:-1],
                     "clean_difference": difference[-1],
                     "clean_low": low[-1],
                     "clean_high": high[-1],
@@ -204,55 +201,3 @@ def _arms(per_network: Iterable[xr.Dataset], measure: str) -> dict[str, _Arm]:
         )
         for arm, by_seed in results.items()
     }
-
-
-def _check_resampling(resamples: int, level: float) -> None:
-    if not 0 < level < 1 or resamples * (1 - level) < 10:
-        raise InputError(f"resamples = {resamples}, level = {level}: the level must be in (0, 1) and leave 10 resamples outside the interval")
-
-
-class _SeedWeights:
-    """The weight of every seed in every resample, (resample, seed); rows sum to 1, single weights may be negative."""
-
-    def __init__(self, generator: np.random.Generator, n_seeds: int, resamples: int) -> None:
-        counts = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=resamples)
-        deviations = counts / n_seeds - 1 / n_seeds
-        if n_seeds > 1:
-            deviations *= np.sqrt(n_seeds / generator.chisquare(n_seeds - 1, size=(resamples, 1)))
-        self.weights = 1 / n_seeds + deviations
-
-
-class _ImageWeights:
-    """The weight of every image in every resample, block by block, the same each time it is iterated over."""
-
-    BLOCK = 200
-
-    def __init__(self, generator: np.random.Generator, n_images: int, resamples: int) -> None:
-        self.n_images, self.resamples = n_images, resamples
-        self.seeds = generator.integers(2**63, size=-(-resamples // self.BLOCK))
-
-    def __iter__(self):
-        for block, seed in enumerate(self.seeds):
-            rows = slice(block * self.BLOCK, min((block + 1) * self.BLOCK, self.resamples))
-            drawn = np.random.default_rng(seed).integers(self.n_images, size=(rows.stop - rows.start, self.n_images))
-            drawn += np.arange(len(drawn))[:, None] * self.n_images
-            counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
-            yield rows, counts / self.n_images
-
-
-def _replicates(values: Float[np.ndarray, "seed cell image"], seeds: _SeedWeights, images: _ImageWeights) -> Float[np.ndarray, "resample cell"]:
-    """The mean over seeds and images of every cell in every resample."""
-    replicates = np.empty((images.resamples, values.shape[1]))
-    for rows, weights in images:
-        over_images = values @ weights.T
-        replicates[rows] = np.einsum("scr,rs->rc", over_images, seeds.weights[rows])
-    return replicates
-
-
-def _interval(replicates: Float[np.ndarray, "resample cell"], level: float, bounds: tuple[int, int]) -> Float[np.ndarray, "2 cell"]:
-    return np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0).clip(*bounds)
-
-
-def _two_sided(replicates: Float[np.ndarray, "resample cell"]) -> Float[np.ndarray, " cell"]:
-    beyond = np.minimum((replicates <= 0).sum(0), (replicates >= 0).sum(0))
-    return np.minimum(2 * (beyond + 1) / (len(replicates) + 1), 1)
