@@ -42,7 +42,7 @@ def _grid(seed: int, defences: tuple[str, ...], n: int = 40) -> xr.Dataset:
             "fraction_correct": (cells, defended.astype(float)),
             "succeeded": (cells, np.ones(sizes, dtype=bool)),
             "succeeded_own": (cells, ~defended),
-            "explained": (cells, np.zeros(sizes)),
+            "explained": (cells, np.zeros(sizes, dtype=bool)),
             "pixel_distance": (cells, np.ones(sizes)),
             "hidden_distance": (cells, np.ones(sizes)),
             "clean_majority_correct": (("matching", "defence", "image"), np.ones(clean, dtype=bool)),

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from yuragi.attacks.feature_space import FeatureSpace
 from yuragi.datasets.simulation import power_law_responses, vector_autoregression
 from yuragi.figures.base import Figure, Results, figures
 from yuragi.files import write_netcdf, write_table
@@ -30,6 +31,7 @@ from yuragi.targets import BrainTarget
 
 from .adaptivity_results import write_adaptivity, write_certificates
 from .corruption_results import write_corruptions
+from .feature_space_results import write_feature_space
 from .masking_results import write_masking
 
 ARMS = {"plain": 0.0, "spectral": 0.05, "white": 0.1, "spontaneous": 0.15, "both": 0.2, "blurred": 0.02}
@@ -61,6 +63,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         "target": [folder / "target.nc"],
         **write_masking(folder, "digits_perceptron", [(arm, seed) for arm in ("plain", "white", "blurred") for seed in (0, 1, 2)], noisy=("white",)),
         **write_adaptivity(folder / "adaptivity", "digits_perceptron", (0, 1, 2)),
+        **write_feature_space(folder / "feature_space/digits_perceptron"),
         **write_certificates(folder / "certificates", "digits_perceptron", [(arm, seed) for arm in ("plain", "white") for seed in (0, 1)]),
         **merged,
     }
@@ -82,6 +85,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
     studies = {
         **write_masking(folder, "digits", [("plain", 0)]),
         **write_adaptivity(folder / "adaptivity", "digits", (0,), ("none", "input")),
+        **write_feature_space(folder / "feature_space/digits", (0,), (1, 8, 8), [FeatureSpace(layer="hidden1", steps=2)]),
         **write_certificates(folder / "certificates", "digits", [("plain", 0)]),
     }
     return {"spectra": spectra, "models": [model], "comparisons": [comparison], **calibration, **hierarchy, **nulls, **studies, **experiment}

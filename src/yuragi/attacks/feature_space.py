@@ -36,7 +36,7 @@ class FeatureSpace(UnboundedAttack):
     kappa
         κ ≥ 0 in logits. At 0, as published, the results sit on the boundary between the classes, whence any noise returns half of them
     steps, learning_rate
-        number and rate, in units of the pixel range, of Adam's steps
+        number and rate, in units of the pixel range, of Adam's steps; the rate is constant
     logit_weight, noise_weight
         c and n
     relative
@@ -74,7 +74,7 @@ class FeatureSpace(UnboundedAttack):
     kappa: float = Field(0.0, ge=0, description="κ: by how much a wrong class's logit shall exceed that of the true one.")
     steps: int = Field(300, ge=1, description="Number of steps.")
     learning_rate: float = Field(0.05, gt=0, description="Rate of Adam's steps, in units of the pixel range.")
-    logit_weight: float = Field(1.0, gt=0, description="Weight of the hinge on the logits without noise, beside the distance in the layer.")
+    logit_weight: float = Field(0.25, gt=0, description="Weight of the hinge on the logits without noise, beside the distance in the layer.")
     noise_weight: float = Field(1.0, ge=0, description="Weight of the hinge on the softmax averaged over the network's noise.")
     relative: bool = Field(
         True, description="Measure the distance in the layer relative to the layer's mean square, so that the weights fit every layer."

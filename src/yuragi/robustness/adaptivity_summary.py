@@ -136,12 +136,27 @@ def grid_claims(per_network: Iterable[xr.Dataset], generator: np.random.Generato
                     "seeds": len(grids.seeds),
                 }
             )
-    table = pd.DataFrame(rows)
-    corrected = table.groupby(["matching", "attack"])["p"].transform(_holm_of_those_known) if len(table) else []
-    table.insert(table.columns.get_loc("p") + 1, "p_holm", corrected)
+    table = pd.DataFrame(rows, columns=CLAIM)
+    if len(table):
+        table["p_holm"] = table.groupby(["matching", "attack"])["p"].transform(_holm_of_those_known)
     return table
 
 
+CLAIM = [
+    "matching",
+    "attack",
+    "kappa",
+    "attacker",
+    "defence",
+    "reference",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "p_holm",
+    "clean_difference",
+    "seeds",
+]
 MEASURES = ("majority_correct", "fraction_correct")
 
 
