@@ -78,8 +78,14 @@ class Objective:
         mean_square = float(self.reference.square().mean())
         self.scale = mean_square if relative and mean_square > 0 else 1.0
 
-    def __call__(self, attacked: torch.Tensor, which: torch.Tensor | slice, generator: torch.Generator) -> Terms:
-        """The terms of candidates x' for the images at the places ``which``; the noise is fresh."""
+    def __call__(self, attacked: torch.Tensor, which: slice, generator: torch.Generator, pressure: torch.Tensor | None = None) -> Terms:
+        """The terms of candidates x' for the images at the places ``which``; the noise is fresh.
+
+        pressure
+            factors of c and n, (2, image); None: 1
+        """
+        if pressure is None:
+            pressure = torch.ones((2, len(attacked)), dtype=attacked.dtype, device=attacked.device)
         reference, labels = self.reference[which], self.labels[which]
         gradient = torch.empty_like(attacked)
         hidden, margins = (torch.empty(len(attacked), dtype=attacked.dtype, device=attacked.device) for _ in range(2))
@@ -89,13 +95,13 @@ class Objective:
                 activity, logits = self._pass(pixels)
                 near = (activity - reference[part]).square().mean(1) / self.scale
                 wrong = margin(logits, labels[part])
-                total = near + self.logit_weight * (wrong + self.kappa).clamp(min=0)
+                total = near + self.logit_weight * pressure[0, part] * (wrong + self.kappa).clamp(min=0)
                 gradient[part] = torch.autograd.grad(total.sum(), pixels)[0]
             hidden[part], margins[part] = near.detach(), wrong.detach()
         noisy = torch.full_like(hidden, -torch.inf)
         if self.is_noisy:
             noisy, of_noise = self._under_noise(attacked, labels, fresh_seed(generator), generator.device)
-            gradient += self.noise_weight * of_noise
+            gradient += self.noise_weight * pressure[1].reshape(-1, *[1] * (attacked.ndim - 1)) * of_noise
         return Terms(hidden, margins, noisy, gradient)
 
     def _pass(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

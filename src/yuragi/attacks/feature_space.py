@@ -38,7 +38,8 @@ class FeatureSpace(UnboundedAttack):
     steps, learning_rate
         number and rate, in units of the pixel range, of Adam's steps; the rate is constant
     logit_weight, noise_weight
-        c and n
+        c and n of the first step. Then each image has its own: they rise by 3 % in every step in which their hinge is not met and fall as much in
+        every other, so that no scale of logits or layers leaves an image short of the margin or far beyond it
     relative
         true: s is the mean square of g over elements and images, so that the weights fit every layer. false: s = 1, as published
     draws
@@ -74,8 +75,10 @@ class FeatureSpace(UnboundedAttack):
     kappa: float = Field(0.0, ge=0, description="κ: by how much a wrong class's logit shall exceed that of the true one.")
     steps: int = Field(300, ge=1, description="Number of steps.")
     learning_rate: float = Field(0.05, gt=0, description="Rate of Adam's steps, in units of the pixel range.")
-    logit_weight: float = Field(0.25, gt=0, description="Weight of the hinge on the logits without noise, beside the distance in the layer.")
-    noise_weight: float = Field(1.0, ge=0, description="Weight of the hinge on the softmax averaged over the network's noise.")
+    logit_weight: float = Field(0.25, gt=0, description="First weight of the hinge on the logits without noise, beside the distance in the layer.")
+    noise_weight: float = Field(
+        1.0, ge=0, description="First weight of the hinge on the softmax averaged over the network's noise; 0 leaves the noise out."
+    )
     relative: bool = Field(
         True, description="Measure the distance in the layer relative to the layer's mean square, so that the weights fit every layer."
     )
@@ -107,9 +110,12 @@ class FeatureSpace(UnboundedAttack):
             best[better] = pixels.detach()[better]
             best_violation[better], best_hidden[better] = violation[better], terms.hidden[better]
 
+        pressure = torch.ones((2, len(images)), dtype=images.dtype, device=images.device)
         for _ in track(range(self.steps), "feature-space attack, steps"):
-            terms = objective(pixels.detach(), slice(None), generator)
+            terms = objective(pixels.detach(), slice(None), generator, pressure)
             keep(terms)
+            bent = torch.stack([terms.margin + self.kappa >= 0, terms.noisy_margin + objective.noisy_kappa >= 0])
+            pressure = torch.where(bent, pressure * RAISED, pressure / RAISED).clamp(*PRESSURES)
             pixels.grad = terms.gradient
             optimiser.step()
             with torch.no_grad():
@@ -132,5 +138,7 @@ class FeatureSpace(UnboundedAttack):
         return images[chosen.to(images.device)].clone()
 
 
+RAISED, PRESSURES = 1.03, (1e-2, 1e3)
+"""By how much c and n rise or fall at each step, and how far they may get from their first values."""
 SMALL = 0.01
 """Deviation of the noise of the start ``image``, in units of the pixel range: the gradient of the distance is 0 at the image itself."""

@@ -11,7 +11,7 @@ from yuragi.attacks.ascent import ascent
 from yuragi.attacks.balls import Ball
 from yuragi.attacks.base import BoundedAttack, Knowledge
 from yuragi.attacks.losses import Loss
-from yuragi.attacks.restarts import restarted
+from yuragi.attacks.turns import in_turn
 
 torch = lazy.load("torch")
 
@@ -77,10 +77,15 @@ class PGD(BoundedAttack):
         return self
 
     def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        def run(around: Ball, labels: torch.Tensor) -> torch.Tensor:
-            return self._run(model, around, labels, generator, chunk)
+        around = self._ball(images)
 
-        return restarted(run, self.restarts, model, self._ball(images), labels, generator, self.draws, chunk, drop_fooled=self.drop_fooled)
+        def run(left: torch.Tensor) -> torch.Tensor:
+            return self._run(model, around.part(left), labels[left], generator, chunk)
+
+        first = self._run(model, around, labels, generator, chunk)
+        if self.restarts == 1:
+            return first
+        return in_turn([run] * (self.restarts - 1), first, model, labels, generator, self.draws, chunk, drop_fooled=self.drop_fooled)
 
     def _run(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
         return ascent(

@@ -16,7 +16,7 @@ class Optimisation(Settings):
 
     steps: PositiveInt = Field(300, description="number of Adam's steps")
     learning_rate: PositiveFloat = Field(0.05, description="rate of Adam's steps, in units of the pixel range")
-    logit_weight: PositiveFloat = Field(0.25, description="weight of the hinge on the logits")
+    logit_weight: PositiveFloat = Field(0.25, description="first weight of the hinge on the logits; every image then finds its own")
 
 
 class Generation(Settings):
