@@ -20,6 +20,7 @@ import yaml
 from yuragi.__main__ import main
 from yuragi.config.model import read_config
 from yuragi.config.plan import Plan
+from yuragi.config.studies import STUDIES
 from yuragi.jobs.base import names as commands
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,7 @@ RECIPES = """
 import re, sys
 from pathlib import Path
 import numpy as np, torch, yaml
+from yuragi.attacks.corruptions.occlusion import Occlusion
 from yuragi.attacks.momentum import Momentum
 from yuragi.attacks.random_noise import RandomNoise
 from yuragi.config.model import read_config
@@ -65,6 +67,10 @@ clean, attacked, control = (
 )
 assert attacked < control - 0.15 and control < clean + 0.02 and clean > 0.8, (clean, attacked, control)
 
+grey = torch.full((50, 3, 20, 10), 0.25)
+covered = Occlusion(severity=5)(grey, generator) != grey
+assert (covered.sum((1, 2, 3)) == 3 * 10 * 5).all() and len(covered.flatten(1).unique(dim=0)) > 10, "squares of half a side, at other places"
+
 tiny = yaml.safe_load(Path("config/tiny.yaml").read_text())
 for block in re.findall("```yaml\\n(.*?)```", text, re.DOTALL):
     plan = Plan(read_config(tiny | yaml.safe_load(block), "docs/recipes.md"))
@@ -81,7 +87,7 @@ def blocks(page: str, language: str) -> list[tuple[str | None, str]]:
     return [(title or None, code) for title, code in found]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/networks.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/networks.md", "docs/robustness.md"])
 def test_python_blocks_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
@@ -98,6 +104,27 @@ def test_the_configurations_of_the_network_side_are_valid() -> None:
     for part in found:
         plan = Plan(read_config(complete | {"choices": {}} | part, "docs/networks.md"))
         assert [plan.spec("train", name) for name in plan.networks()]
+
+
+def test_the_configurations_of_attacks_are_valid() -> None:
+    complete = yaml.safe_load((ROOT / "config" / "attacks.yaml").read_text())
+    found = [yaml.safe_load(code) for _, code in blocks("docs/robustness.md", "yaml")]
+    shown = {key for part in found for experiment in part.get("experiments", {}).values() for key in experiment}
+    assert {*STUDIES, "l2_epsilons"} <= shown
+    for part in found:
+        plan = Plan(read_config(complete | part, "docs/robustness.md"))
+        assert [plan.spec("attack", name) for name in plan.networks()]
+        for experiment, wanted in plan.config.experiments.items():
+            if wanted.l2_epsilons:
+                plan.spec("attack_l2", f"{experiment}/plain-seed0")
+            for study in STUDIES:
+                if getattr(wanted, study) is not None:
+                    arm = plan.config.studied_arms(experiment, study)[0]
+                    plan.spec(JOBS.get(study, study), f"{experiment}/{arm}-seed0")
+
+
+JOBS = {"certificates": "certify", "corruptions": "corrupt"}
+"""The commands of the studies that have a name of their own."""
 
 
 def test_the_commands_of_the_tutorial_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +154,7 @@ def test_recipes_are_one_new_file_each_and_run(tmp_path: Path) -> None:
     assert re.fullmatch(r"counts\.npy \d+ [0-9a-f]{64}", file_line)
     assert "alpha 1.040 (0.980 to 1.100)" in shown
     files = [(title, code) for title, code in blocks("docs/recipes.md", "python") if title]
-    assert len(files) == 6
+    assert len(files) == 7
     for title, code in files:
         assert not (ROOT / title).exists()
         # Another release of NumPy may draw other numbers.
@@ -165,7 +192,7 @@ def _resolves(name: str) -> bool:
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_files_and_links_exist(page: str) -> None:
     text = PAGES[page].read_text()
-    for command in re.findall(r"(?:`|^    |bin/)yuragi ([a-z]+)", text, re.MULTILINE):
+    for command in re.findall(r"(?:`|^    |bin/)yuragi ([a-z_]+)", text, re.MULTILINE):
         assert command in commands(), command
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for target in re.findall(r"(?:`|^    )(?:YURAGI_\w+=\S+ )?make (?:\w+=\S+ )*([a-z]+)", text, re.MULTILINE):

@@ -19,14 +19,14 @@ def read_networks(paths: Sequence[Path], ending: str, columns: tuple[str, ...]) 
     tables = []
     for path in paths:
         table = read_table(path, columns)
-        arm, seed = _arm_and_seed(path, ending)
+        arm, seed = arm_and_seed(path, ending)
         for place, (name, value) in enumerate({"experiment": path.parent.name, "arm": arm, "seed": seed}.items()):
             table.insert(place, name, value)
         tables.append(table)
     return tables
 
 
-def _arm_and_seed(path: Path, ending: str) -> tuple[str, int]:
+def arm_and_seed(path: Path, ending: str) -> tuple[str, int]:
     found = re.fullmatch(rf"(.+)-seed(\d+){re.escape(ending)}", path.name)
     if found is None:
         raise InputError(f"{path}: the name does not tell arm and seed; call it <experiment>/<arm>-seed<seed>{ending}")

@@ -39,7 +39,7 @@ class FeatureSpaceExamples(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a pixel of a picture, its colours in whole steps of 1/255; of one network of every experiment, that with the smallest seed."""
-        from yuragi.figures._networks import _arm_and_seed as arm_and_seed
+        from yuragi.figures._networks import arm_and_seed
 
         networks: dict[str, list[tuple[bool, int, str, Path]]] = {}
         for path in results["feature_space_examples"]:
