@@ -114,6 +114,8 @@ NAMES = {
         "inspect_network",
         "masking_probes",
         "FrozenNoise",
+        "feature_space_distances",
+        "geometry_by_layer",
         "adaptivity_grid",
         "summarise_grid",
         "grid_claims",
