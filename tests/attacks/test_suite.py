@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from yuragi.attacks.losses import margin
 from yuragi.attacks.scores import score
 from yuragi.attacks.suite import Suite
 from yuragi.attacks.turns import in_turn
@@ -98,7 +99,11 @@ def test_without_noise_it_is_the_standard_one(noisy, unseen, generator):
     images, labels = unseen[0][:30], unseen[1][:30]
     suite = Suite(eps=0.15, steps=4, queries=10, adapts=False)
     transferred = suite(WithTwin(), images, labels, torch.Generator().manual_seed(3))
-    assert torch.equal(transferred, suite(WithTwin().noise_free(), images, labels, torch.Generator().manual_seed(3)))
+    on_twin, stopped = (attack(WithTwin().noise_free(), images, labels, torch.Generator().manual_seed(3)) for attack in (suite.to_the_end(), suite))
+    assert torch.equal(transferred, on_twin)
+    # What stops at the border of the network without noise would be given back by any noise.
+    margins = [margin(WithTwin().noise_free()(found)[None], labels)[0].median() for found in (transferred, stopped)]
+    assert margins[0] < margins[1] - 0.05
 
 
 def test_labels_without_a_class(trained, generator):

@@ -208,7 +208,10 @@ def test_the_profile_has_what_the_page_on_clusters_names() -> None:
     (_, shown), *_ = blocks("docs/cluster.md", "yaml")
     assert yaml.safe_load(shown).items() <= profile.items()
     assert {"slurm_partition", "mem_mb", "runtime"} <= profile["default-resources"].keys()
-    assert profile["set-resources"].keys() == {"train", "attack", "memorise", "choose", "properties"}
+    assert profile["set-resources"].keys() == {
+        *("train", "attack", "memorise", "choose", "properties"),
+        *("masking", "feature_space", "adaptivity", "certify", "corrupt"),
+    }
     assert all({"slurm_partition", "gres"} <= wanted.keys() for wanted in profile["set-resources"].values())
 
 

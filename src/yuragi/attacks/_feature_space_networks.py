@@ -33,7 +33,7 @@ class Generator(nn.Module):
             encoder += [spectral_norm(nn.Conv2d(before, after, 4, stride=2, padding=1)), *([nn.BatchNorm2d(after)] if normalised else [])]
             encoder += [nn.LeakyReLU(0.2)]
         up = (8 * width, 8 * width, 4 * width, 2 * width, width, width)
-        for before, after in zip((8 * width, *up[1:-1]), up[1:], strict=True):
+        for before, after in pairwise(up):
             decoder += [spectral_norm(nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)), nn.BatchNorm2d(after), nn.ReLU()]
         self.layers = nn.Sequential(
             *encoder,

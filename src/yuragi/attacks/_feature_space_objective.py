@@ -70,9 +70,9 @@ class Objective:
         with torch.no_grad():
             for part, _ in pieces(len(images), 1, chunk):
                 hidden, logits = self._pass(images[part])
-                check_classes(logits[None], labels)
                 if not (torch.isfinite(logits).all() and torch.isfinite(hidden).all()):
                     raise InputError(f"model: its logits or its activity at {layer} are not finite; train it again, or check its weights")
+                check_classes(logits[None], labels)
                 reference.append(hidden)
         self.reference = torch.cat(reference)
         mean_square = float(self.reference.square().mean())

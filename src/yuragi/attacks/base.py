@@ -9,6 +9,7 @@ import lazy_loader as lazy
 from pydantic import Field, model_validator
 
 from yuragi.attacks.balls import Ball, Norm, ball, checked_eps
+from yuragi.attacks.classes import check_answers
 from yuragi.attacks.passes import check_images, is_stochastic
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
@@ -54,18 +55,29 @@ class Attack(Plugin):
             the most images × draws × time steps that are held at once. Results do not depend on it (but for rounding; on a GPU the noise
             depends on it)
 
-        Errors: `InputError` for pixels outside [0, 1], labels that do not fit, and logits that are not finite or are none.
+        Errors: `InputError` for pixels outside [0, 1], labels that do not fit, logits that are not finite, and probabilities in their place.
         """
         check_images(images, labels)
         images = images.detach()
         attack = self
         if not self.adapts and is_stochastic(model):
             model = noise_free_twin(model)
-            if "drop_fooled" in type(self).model_fields:
-                # An image that stops where the twin first gets it wrong lies on the twin's border, whence any noise returns half of them.
-                attack = self.model_copy(update={"drop_fooled": False})
+            attack = self.to_the_end()
         with evaluation_mode(model):
+            check_answers(model, images, labels)
             return attack._attacked(model, images, labels, generator, chunk)
+
+    def to_the_end(self) -> Attack:
+        """The same attack that goes on with images that a deterministic network gets wrong.
+
+        For images that are transferred to a network with noise: an image that stops where the other network first gets it wrong lies on that
+        network's border, whence any noise returns half of them.
+
+        >>> from yuragi.attacks import PGD
+        >>> PGD(steps=5).to_the_end().drop_fooled
+        False
+        """
+        return self.model_copy(update={"drop_fooled": False}) if "drop_fooled" in type(self).model_fields else self
 
     @abstractmethod
     def _attacked(

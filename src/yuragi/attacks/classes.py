@@ -5,7 +5,7 @@ from __future__ import annotations
 import lazy_loader as lazy
 
 from yuragi.attacks.losses import check_classes
-from yuragi.attacks.passes import noise_stream, pieces, sample_logits, time_steps, useful_draws
+from yuragi.attacks.passes import check_finite, noise_stream, pieces, sample_logits, time_steps, useful_draws
 from yuragi.errors import InputError
 
 torch = lazy.load("torch")
@@ -27,10 +27,38 @@ def mean_probabilities(
 
 
 def class_count(model: torch.nn.Module, images: torch.Tensor) -> int:
-    """The number of a network's classes, by a pass of one image; noise for it comes from a seed of its own, not from an attack's."""
+    """The number of a network's classes, by a pass of one image."""
+    return _first_logits(model, images[:1]).shape[2]
+
+
+def check_answers(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> None:
+    """Refuse a network that is none to attack, by a pass of the first images, with an `InputError`.
+
+    Refused are logits that are not finite, probabilities in place of logits, and labels without a class. The network is in evaluation mode.
+    """
+    logits = _first_logits(model, images[:ASKED])
+    check_finite(logits)
+    check_classes(logits, labels)
+    if are_probabilities(logits):
+        raise InputError("model: it returns probabilities (not negative, sum 1); let it return logits, for the gradients of probabilities vanish")
+
+
+def are_probabilities(values: torch.Tensor) -> bool:
+    """Whether values, with the classes last, are never negative and sum to 1 everywhere."""
+    return bool((values.sum(-1) - 1).abs().amax() < SUM_TOLERANCE) and float(values.min()) >= 0
+
+
+ASKED = 16
+"""Images by which a network is judged before an attack: few enough to cost next to nothing."""
+
+SUM_TOLERANCE = 1e-4
+
+
+def _first_logits(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Logits of one draw; noise for it comes from a seed of its own, not from an attack's."""
     own = torch.Generator(images.device).manual_seed(0)
     with torch.no_grad():
-        return sample_logits(model, images[:1], noise_stream(model, own), 1).shape[2]
+        return sample_logits(model, images, noise_stream(model, own), 1)
 
 
 def least_likely(probabilities: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

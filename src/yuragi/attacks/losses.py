@@ -73,10 +73,13 @@ def of_class(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
 
 def check_classes(logits: torch.Tensor, labels: torch.Tensor) -> None:
     """Refuse a label without a class, with an `InputError`."""
-    if int(labels.max()) >= logits.shape[2]:
-        raise InputError(
-            f"labels: {int(labels.max())} occurs but the network has classes 0 to {logits.shape[2] - 1}; check the data set and the network"
-        )
+    check_labels(labels, logits.shape[2])
+
+
+def check_labels(labels: torch.Tensor, classes: int) -> None:
+    """Refuse a label that is none of a number of classes, with an `InputError`."""
+    if int(labels.max()) >= classes:
+        raise InputError(f"labels: {int(labels.max())} occurs but the network has classes 0 to {classes - 1}; check the data set and the network")
 
 
 def check_loss(loss: Loss, classes: int, *, targeted: bool) -> int:

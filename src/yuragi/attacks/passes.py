@@ -50,6 +50,12 @@ def sample_logits(model: torch.nn.Module, images: torch.Tensor, generator: torch
     return logits
 
 
+def check_finite(logits: torch.Tensor) -> None:
+    """Refuse logits that are not finite, with an `InputError`: NaN would count as an answer."""
+    if not bool(logits.isfinite().all()):
+        raise InputError("model: some of its logits are not finite; train it again or check its weights")
+
+
 def fresh_seed(generator: torch.Generator) -> int:
     """A seed drawn from a generator: for noise that several measurements share, or that one must not share with another."""
     return int(torch.randint(2**62, (), generator=generator, device=generator.device))

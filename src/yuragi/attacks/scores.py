@@ -8,7 +8,7 @@ from typing import NamedTuple
 import lazy_loader as lazy
 
 from yuragi.attacks.losses import cross_entropy
-from yuragi.attacks.passes import fresh_seed, noise_stream, pieces, sample_logits, time_steps, useful_draws
+from yuragi.attacks.passes import check_finite, fresh_seed, noise_stream, pieces, sample_logits, time_steps, useful_draws
 
 torch = lazy.load("torch")
 
@@ -34,6 +34,8 @@ def score(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, ge
 
     Two sets of images meet the same noise, image by image, when the generators start in the same state and ``draws`` is the same: that makes them
     comparable, whatever the chunks (on a GPU: with equal sizes and chunks).
+
+    Errors: `InputError` for logits that are not finite, and labels without a class.
     """
     draws = useful_draws(model, draws)
     loss = torch.zeros(len(images), dtype=images.dtype, device=images.device)
@@ -42,6 +44,7 @@ def score(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, ge
     for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
         with torch.no_grad():
             logits = sample_logits(model, images[part], noise, n_draws)
+            check_finite(logits)
             loss[part] += cross_entropy(logits, labels[part]).sum(0) / draws
         counted = torch.nn.functional.one_hot(logits.argmax(2), logits.shape[2]).sum(0)
         votes[part.start] = votes.get(part.start, 0) + counted

@@ -18,7 +18,9 @@ from collections.abc import Sequence
 
 import lazy_loader as lazy
 
-from yuragi.attacks.passes import check_images, noise_stream, pieces, sample_logits, time_steps
+from yuragi.attacks.classes import class_count
+from yuragi.attacks.losses import check_labels
+from yuragi.attacks.passes import check_finite, check_images, noise_stream, pieces, sample_logits, time_steps
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
@@ -68,7 +70,7 @@ def certify(
     Returns a dataset over image: ``label``; ``predicted`` (-1: abstained); ``radius`` (L2, in units of the pixel range; 0 where abstained);
     ``count``, k; ``p_lower``. Attributes: sigma, n0, n, alpha.
 
-    Errors: `InputError` for pixels outside [0, 1], labels that do not fit, and numbers out of range.
+    Errors: `InputError` for pixels outside [0, 1], labels that do not fit, numbers out of range, and logits that are not finite.
 
     >>> import torch
     >>> model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
@@ -77,6 +79,8 @@ def certify(
     {'image': 3}
     """
     _check(images, labels, sigma, alpha, n0=n0, n=n)
+    with evaluation_mode(model):
+        check_labels(labels, class_count(model, images))
     chosen = votes(model, images, generator, sigma, n0, chunk).argmax(1)
     count = votes(model, images, generator, sigma, n, chunk)[np.arange(len(images)), chosen]
     bound = lower_bound(count, n, alpha)
@@ -250,6 +254,7 @@ def votes(model: torch.nn.Module, images: torch.Tensor, generator: torch.Generat
             # Images run slower than draws, the order in which a stream hands out the network's own noise.
             noisy = torch.add(these, noise.to(these), alpha=sigma).transpose(0, 1).flatten(0, 1)
             logits = sample_logits(model, noisy, own, 1)[0]
+            check_finite(logits)
             chosen = torch.nn.functional.one_hot(logits.argmax(1), logits.shape[1])
             counted = chosen.reshape(len(these), n_draws, -1).sum(1)
             found[part.start] = found.get(part.start, 0) + counted

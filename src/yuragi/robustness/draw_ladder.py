@@ -9,7 +9,6 @@ import lazy_loader as lazy
 
 from yuragi.attacks.base import BoundedAttack, noise_free_twin
 from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic
-from yuragi.attacks.pgd import PGD
 from yuragi.attacks.scores import Score, score, selected, stronger
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
@@ -145,7 +144,7 @@ def draw_ladder(
         row("clean", 0, scored(images))
         before, flat = None, not stochastic
         for rung in track(rungs if stochastic else rungs[:1], "noise draws per gradient"):
-            found = keep("rung", rung, _with(attack, draws=rung)(model, images, labels, noise("attack", rung), chunk=chunk))
+            found = keep("rung", rung, attack._with(draws=rung)(model, images, labels, noise("attack", rung), chunk=chunk))
             compared: dict[str, object] = {"flat": flat}
             if before is not None:
                 taken, error = _paired(before, found)
@@ -160,16 +159,11 @@ def draw_ladder(
             for name, other in others.items():
                 with evaluation_mode(other):
                     # An image that left early would change its place in the batch, by which some networks draw their noise.
-                    whole = _with(attack, drop_fooled=False) if isinstance(attack, PGD) else attack
-                    attacked = whole(other, images, labels, noise("attack", name), chunk=chunk)
+                    attacked = attack.to_the_end()(other, images, labels, noise("attack", name), chunk=chunk)
                     row(name, 1, keep(name, 1, attacked))
                     row(name, 1, scored(attacked, other), "one value" if name == "frozen" else "no noise")
             row("worst", 0, _strongest(kept, judged))
     return DrawLadder(pd.DataFrame(rows), bool(flat))
-
-
-def _with(attack: BoundedAttack, **changes: object) -> BoundedAttack:
-    return type(attack).model_validate({**attack.model_dump(), **changes})
 
 
 def _paired(before: Score, now: Score) -> tuple[float, float]:

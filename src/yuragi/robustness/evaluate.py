@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import lazy_loader as lazy
 
 from yuragi.attacks.base import BoundedAttack
+from yuragi.attacks.classes import check_answers
 from yuragi.attacks.passes import fresh_seed, is_stochastic
 from yuragi.attacks.scores import Score, score, selected, stronger
 from yuragi.errors import InputError
@@ -65,7 +66,8 @@ def evaluate(
     ``clean_fraction_correct``, ``clean_majority_correct``, ``zero_gradient`` and the coordinate ``label``. Attributes: whether the network is
     ``stochastic`` (0 or 1), the draws, the norm and the threat model, and the verdicts of `yuragi.robustness.guards` as ``guard_…``.
 
-    Errors: `InputError` for pixels outside [0, 1], labels that do not fit, budgets outside [0, 1] or given twice, and no attacks.
+    Errors: `InputError` for pixels outside [0, 1], labels that do not fit, logits that are not finite and probabilities in their place, budgets
+    outside [0, 1] or given twice, and no attacks.
 
     >>> import torch
     >>> from yuragi.attacks import FGSM
@@ -96,6 +98,7 @@ def evaluate(
     scores: dict[tuple[str, float], Score] = {}
     judgements: dict[tuple[str, float], Score] = {}
     with evaluation_mode(model):
+        check_answers(model, images, labels)
         clean = scored(images)
         clean_judgement = judged(images, clean)
         held = {name: (clean, clean_judgement) for name in attacks}

@@ -15,6 +15,7 @@ import lazy_loader as lazy
 
 from yuragi.attacks.balls import per_image
 from yuragi.attacks.base import BoundedAttack
+from yuragi.attacks.classes import are_probabilities
 from yuragi.attacks.gradients import GradientPass, gradient_pass
 from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic, pieces, sample_logits, useful_draws
 from yuragi.attacks.scores import score
@@ -148,8 +149,7 @@ def weaker_than_less_informed(accuracies: Mapping[str, float], attacks: Mapping[
 
 
 def _logits(logits: torch.Tensor) -> str:
-    sums_to_one = (logits.sum(1) - 1).abs().amax() < TOLERANCE
-    if bool(sums_to_one) and float(logits.min()) >= 0:
+    if are_probabilities(logits):
         return "suspicious: the outputs are probabilities (not negative, sum 1); attacks need logits, their gradients vanish otherwise"
     return "ok"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lazy_loader as lazy
 
 from yuragi.attacks.balls import Norm, checked_eps, length
+from yuragi.attacks.classes import check_answers
 from yuragi.attacks.gradients import loss_gradient
 from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic
 from yuragi.attacks.scores import score
@@ -73,6 +74,7 @@ def loss_surface(
     values = np.linspace(-extent, extent, points)
     values[points // 2] = 0.0
     with evaluation_mode(model):
+        check_answers(model, images, labels)
         along, across = _directions(model, images, labels, generator, norm, draws, chunk)
         seed = fresh_seed(generator)
         rows = []

@@ -10,8 +10,9 @@ import lazy_loader as lazy
 
 from yuragi.attacks.balls import Norm, checked_eps
 from yuragi.attacks.base import BoundedAttack
+from yuragi.attacks.classes import check_answers, class_count
 from yuragi.attacks.fgsm import FGSM
-from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic, sample_logits
+from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic
 from yuragi.attacks.pgd import PGD
 from yuragi.attacks.random_noise import RandomNoise
 from yuragi.attacks.scores import score
@@ -136,13 +137,14 @@ def masking_probes(
 
     scores = {}
     with evaluation_mode(model):
+        check_answers(model, images, labels)
         for name, probe in track(list(probes.items()), "masking, probes"):
             attacked_model = FrozenNoise(model, derive_seed(seed, "frozen"), generator.device) if probe.frozen else model
             attacked = images
             if probe.attack is not None:
                 attacked = probe.attack.at(probe.eps, norm)(attacked_model, images, labels, noise("attack", name), chunk=chunk)
             scores[name] = score(attacked_model, attacked, labels, noise("scoring"), scoring_draws, chunk)
-        classes = classes or _classes(model, images, noise("classes"))
+        classes = classes or class_count(model, images)
     reference = min((name for name in FAMILY if name in scores), key=lambda name: float(scores[name].fraction_correct.mean()))
     rows = []
     for name, probe in probes.items():
@@ -233,14 +235,9 @@ def _probes(model: torch.nn.Module, images: torch.Tensor, eps: float, norm: Norm
     if is_stochastic(model):
         # Images that leave as soon as the network without noise gets them wrong lie on its border, where any noise returns half of them: a straw man.
         # With the noise held they would also change their places in the batch, by which some networks draw their noise.
-        kept = {"drop_fooled": False} if isinstance(iterated, PGD) else {}
-        probes["transfer"] = Probe(iterated._with(adapts=False, **kept), eps)
-        probes["frozen"] = Probe(iterated._with(**kept), eps, frozen=True)
+        whole = iterated.to_the_end()
+        probes["transfer"] = Probe(whole._with(adapts=False), eps)
+        probes["frozen"] = Probe(whole, eps, frozen=True)
     probes["larger"] = Probe(iterated, min(2 * eps, everything))
     probes["unbounded"] = Probe(iterated._with(**from_the_image), everything)
     return probes
-
-
-def _classes(model: torch.nn.Module, images: torch.Tensor, generator: torch.Generator) -> int:
-    with torch.no_grad():
-        return sample_logits(model, images[:1], generator, 1).shape[2]
