@@ -143,7 +143,7 @@ def test_noise_does_not_count_as_success(noisy, unseen, generator):
     noisy.sample_logits = counting
     attack = APGD(eps=0.05, steps=10, draws=4)
     found = attack(noisy, *unseen, generator, chunk=10_000)
-    assert seen[1:] == [len(unseen[0])] * 11  # after the single image by which the classes are counted
+    assert seen == [16, 1, *[len(unseen[0])] * 11]  # after the few images by which the network is judged and its classes counted
     noise = torch.Generator().manual_seed(9)
     assert score(noisy, found, unseen[1], noise, 50).loss.mean() > score(noisy, unseen[0], unseen[1], noise.manual_seed(9), 50).loss.mean() + 0.1
 
@@ -189,7 +189,7 @@ def test_more_targets_than_classes(fields, classes, message, unseen, generator):
     with pytest.raises(InputError, match=message) as caught:
         APGD(**fields)(Counting(), unseen[0], unseen[1] % classes, generator)
     assert "\n" not in str(caught.value)
-    assert seen == [False]  # one pass to count the classes, and no step
+    assert seen == [False, False]  # passes to judge the network and to count its classes, and no step
 
 
 @pytest.mark.parametrize("fields", [{"steps": 0}, {"restarts": 0}, {"targets": -1}, {"loss": "hinge"}, {"draws": 0}])

@@ -178,7 +178,7 @@ def test_what_is_refused_before_any_step(trained, unseen, generator):
         FAB(targets=10)(model, *unseen, generator)
     with pytest.raises(InputError, match="labels: 12 occurs but the network has classes 0 to 9"):
         FAB()(model, unseen[0][:2], torch.tensor([1, 12]), generator)
-    assert model.passes == 2
+    assert model.passes == 3
     for field, value in itertools.product(["steps", "restarts"], [0, -1]):
         with pytest.raises(ValidationError):
             FAB(**{field: value})

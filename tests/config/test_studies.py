@@ -103,6 +103,17 @@ BAD = {
     "a size twice": ("l2_epsilons", [1, 1], ["l2_epsilons", "names a value twice"]),
     "σ that is none": ("certificates", {"sigmas": [0]}, ["sigmas = [0.0]", "above 0"]),
     "a corruption that is none": ("corruptions", {"corruptions": {"rain": {"kind": "rain"}}}, ["corruptions.rain.kind", "fog"]),
+    "a size beyond the pixel range": ("masking", {"eps": 8}, ["experiments.digits.masking", "eps = 8 is outside [0, 1]", "8 of 255 grey levels"]),
+    "draws that do not rise": ("masking", {"eps": 0.1, "ladder": [5, 1]}, ["masking.ladder", "ladder = [5, 1]", "rise"]),
+    "a map without a middle": ("masking", {"eps": 0.1, "surface_points": 4}, ["surface_points = 4", "odd"]),
+    "a method twice": ("feature_space", {"methods": ["feature_space"] * 2}, ["feature_space.methods", "each once"]),
+    "more images in a layer than there are": ("feature_space", {"images": 500}, ["feature_space.images = 500", "450 images"]),
+    "no image to fit to": (
+        "feature_space",
+        {"images": 10, "generation": {"held_out": 9}},
+        ["generation.held_out = 9", "10 images", "hold out fewer"],
+    ),
+    "a matching twice": ("adaptivity", GRID | {"matchings": ["energy", "energy"]}, ["adaptivity.matchings", "each once"]),
     "a severity that is none": ("corruptions", {"severities": [7]}, ["corruptions.severities"]),
 }
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from yuragi.models.perceptron import Perceptron
+from yuragi.noise.streams import NoiseStream
 from yuragi.noise.white import WhiteNoise
 from yuragi.training.accuracy import accuracy
 from yuragi.training.build import build_network
@@ -25,7 +26,7 @@ def test_of_a_stochastic_network_is_the_mean_over_draws() -> None:
     network = build_network(Perceptron(hidden=(20,)), (1, 8, 8), 4, seed=0, noise=WhiteNoise(layer="hidden1", relative_variance=2.0))
     network.calibrate(IMAGES)
     labels = network.activities(IMAGES, ["output"])["output"].argmax(1)
-    draws = network.sample_logits(IMAGES, torch.Generator().manual_seed(2), 40).argmax(2)
+    draws = network.sample_logits(IMAGES, NoiseStream.drawn(torch.Generator().manual_seed(2)), 40).argmax(2)
     expected = (draws == labels).double().mean().item()
     assert 0.2 < expected < 0.98
     assert accuracy(network, IMAGES, labels, torch.Generator().manual_seed(2), draws=40) == pytest.approx(expected)

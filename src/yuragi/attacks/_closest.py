@@ -91,6 +91,7 @@ class ClosestAttack(BoundedAttack):
         """
         check_images(images, labels)
         with evaluation_mode(model):
+            self._check(model, images, labels)
             return self._closest(model, images.detach(), labels, generator, chunk)
 
     @abstractmethod

@@ -81,7 +81,8 @@ def _others(labels: Tensor, n_classes: int) -> Tensor:
 def _derivative(value: Tensor, pixels: Tensor) -> Tensor:
     if not value.requires_grad:
         return torch.zeros_like(pixels)
-    return torch.autograd.grad(value, pixels, retain_graph=True, allow_unused=True, materialize_grads=True)[0]
+    # What is not a number would make every pixel such; no gradient there leaves the others to go on.
+    return torch.autograd.grad(value, pixels, retain_graph=True, allow_unused=True, materialize_grads=True)[0].nan_to_num(0.0)
 
 
 def _nearest(logits: Tensor, gradients: Tensor, labels: Tensor, others: Tensor, norm: Norm) -> Boundary:

@@ -34,7 +34,7 @@ class Ball(ABC):
 
     @abstractmethod
     def direction(self, gradient: torch.Tensor) -> torch.Tensor:
-        """The direction of norm 1 that rises most steeply along a gradient; 0 where the gradient is."""
+        """The direction of norm 1 that rises most steeply along a gradient; 0 where the gradient is, and for pixels where it is not a number."""
 
     @abstractmethod
     def inside(self, generator: torch.Generator) -> torch.Tensor:
@@ -69,7 +69,7 @@ class LInfinity(Ball):
         return torch.clamp(candidates, self.low, self.high)
 
     def direction(self, gradient: torch.Tensor) -> torch.Tensor:
-        return gradient.sign()
+        return gradient.sign().nan_to_num_(0.0)
 
     def inside(self, generator: torch.Generator) -> torch.Tensor:
         uniform = torch.rand(self.images.shape, generator=generator, device=generator.device, dtype=self.images.dtype)
@@ -93,6 +93,7 @@ class L2(Ball):
         return (self.images + shrink * change).clamp_(0, 1)
 
     def direction(self, gradient: torch.Tensor) -> torch.Tensor:
+        gradient = gradient.nan_to_num(0.0)
         # Scaled by its largest entry first: squares of the gradients of a confident network underflow.
         largest = gradient.abs().flatten(1).amax(1).reshape(-1, *(1,) * (gradient.ndim - 1))
         scaled = gradient / torch.where(largest > 0, largest, torch.ones_like(largest))

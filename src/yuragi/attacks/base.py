@@ -64,7 +64,7 @@ class Attack(Plugin):
             model = noise_free_twin(model)
             attack = self.to_the_end()
         with evaluation_mode(model):
-            check_answers(model, images, labels)
+            self._check(model, images, labels)
             return attack._attacked(model, images, labels, generator, chunk)
 
     def to_the_end(self) -> Attack:
@@ -78,6 +78,11 @@ class Attack(Plugin):
         False
         """
         return self.model_copy(update={"drop_fooled": False}) if "drop_fooled" in type(self).model_fields else self
+
+    def _check(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> None:
+        # Queries and chance do with scores of any kind; where these are not finite, it shows at once.
+        if self.knowledge in ("gradient", "gradients"):
+            check_answers(model, images, labels)
 
     @abstractmethod
     def _attacked(

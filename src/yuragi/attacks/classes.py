@@ -34,17 +34,24 @@ def class_count(model: torch.nn.Module, images: torch.Tensor) -> int:
 def check_answers(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> None:
     """Refuse a network that is none to attack, by a pass of the first images, with an `InputError`.
 
-    Refused are logits that are not finite, probabilities in place of logits, and labels without a class. The network is in evaluation mode.
+    Refused are logits that are not finite, probabilities in place of logits, and labels without a class. Values that are all 0 or 1 are let pass:
+    they are bare answers, or a network whose gradients are masked, and it is for probes to show what attacks make of that. The network is in
+    evaluation mode.
     """
     logits = _first_logits(model, images[:ASKED])
     check_finite(logits)
     check_classes(logits, labels)
-    if are_probabilities(logits):
+    if are_probabilities(logits) and bool((logits.frac() != 0).any()):
         raise InputError("model: it returns probabilities (not negative, sum 1); let it return logits, for the gradients of probabilities vanish")
 
 
 def are_probabilities(values: torch.Tensor) -> bool:
-    """Whether values, with the classes last, are never negative and sum to 1 everywhere."""
+    """Whether values, with the classes last, are never negative and sum to 1 everywhere.
+
+    >>> import torch
+    >>> are_probabilities(torch.tensor([[0.25, 0.75], [1.0, 0.0]])), are_probabilities(torch.tensor([[0.25, 0.75], [2.0, 0.0]]))
+    (True, False)
+    """
     return bool((values.sum(-1) - 1).abs().amax() < SUM_TOLERANCE) and float(values.min()) >= 0
 
 

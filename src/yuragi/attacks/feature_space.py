@@ -116,7 +116,7 @@ class FeatureSpace(UnboundedAttack):
             keep(terms)
             bent = torch.stack([terms.margin + self.kappa >= 0, terms.noisy_margin + objective.noisy_kappa >= 0])
             pressure = torch.where(bent, pressure * RAISED, pressure / RAISED).clamp(*PRESSURES)
-            pixels.grad = terms.gradient
+            pixels.grad = terms.gradient.nan_to_num(0.0)
             optimiser.step()
             with torch.no_grad():
                 pixels.clamp_(0, 1)

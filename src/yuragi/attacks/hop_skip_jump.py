@@ -10,7 +10,8 @@ from pydantic import Field
 
 from yuragi.attacks._closest import Closest, ClosestAttack
 from yuragi.attacks.base import Knowledge
-from yuragi.attacks.losses import check_classes
+from yuragi.attacks.classes import class_count
+from yuragi.attacks.losses import check_labels
 
 torch = lazy.load("torch")
 
@@ -65,9 +66,8 @@ class HopSkipJump(ClosestAttack):
 
     def _closest(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> Closest:
         from yuragi.attacks._boundary_walk import Walk
-        from yuragi.attacks._hyperplanes import mean_logits
 
-        check_classes(mean_logits(model, images[:1], generator, 1, chunk)[None], labels[:1].maximum(labels.max()))
+        check_labels(labels, class_count(model, images))
         walk = Walk(model, self.norm, generator, self.draws, chunk)
         enough = self._enough(model)
         best = walk.start(images, labels)

@@ -68,6 +68,15 @@ def selected(one_is_chosen: torch.Tensor, one: Score, other: Score) -> Score:
     return Score(*(torch.where(one_is_chosen, a, b) for a, b in zip(one, other, strict=True)))
 
 
+def strongest_score(pairs: Iterable[tuple[Score, Score]]) -> Score:
+    """Per image, of pairs of a score and a judgement on other draws, the score of the pair with the strongest judgement."""
+    (best, best_judgement), *others = pairs
+    for candidate, judgement in others:
+        better = stronger(judgement, best_judgement)
+        best, best_judgement = selected(better, candidate, best), selected(better, judgement, best_judgement)
+    return best
+
+
 def strongest(
     candidates: Iterable[torch.Tensor],
     model: torch.nn.Module,

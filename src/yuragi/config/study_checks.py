@@ -10,7 +10,7 @@ from yuragi.errors import unknown
 if TYPE_CHECKING:
     from yuragi.config.model import Config, Experiment
 
-SIZES = {"masking": "images", "adaptivity": "test_images", "certificates": "test_images", "corruptions": "test_images"}
+SIZES = {"masking": "images", "feature_space": "images", "adaptivity": "test_images", "certificates": "test_images", "corruptions": "test_images"}
 """The keys that say how many test images a study looks at."""
 
 

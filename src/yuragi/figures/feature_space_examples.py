@@ -22,7 +22,6 @@ pd = lazy.load("pandas")
 ENDING = ".examples.nc"
 ORIGINAL = "original"
 COLORS = ["red", "green", "blue"]
-PICTURE = ["experiment", "arm", "method", "start", "layer", "kappa", "image"]
 SIDE = 0.72
 """Of a picture, in inches."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
 from yuragi.attacks.base import Attack
 from yuragi.jobs.base import InputPath, OutputPath
@@ -36,6 +36,13 @@ class Description(Settings):
     matching_draws: PositiveInt = Field(16, description="noise draws per image to match clean accuracy")
     scoring_draws: PositiveInt = Field(100, description="fresh noise draws per image that vote")
     certificate_draws: PositiveInt = Field(1000, description="noise draws per image for the smoothing inequality")
+
+    @field_validator("matchings")
+    @classmethod
+    def _each_once(cls, matchings: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(matchings)) < len(matchings):
+            raise ValueError(f"matchings = {list(matchings)}: name each once")
+        return matchings
 
 
 class Spec(Description):

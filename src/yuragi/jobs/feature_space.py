@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from yuragi.attacks.feature_space import Start
 from yuragi.jobs.base import InputPath, OutputPath
@@ -46,6 +46,21 @@ class Description(Settings):
     examples: PositiveInt = Field(4, description="images whose attacked versions are kept as pictures")
     optimisation: Optimisation = Field(Optimisation(), description="the attack image by image")
     generation: Generation = Field(Generation(), description="the generator")
+
+    @field_validator("layers", "starts", "methods", "kappas")
+    @classmethod
+    def _each_once(cls, values: tuple | None, info: ValidationInfo) -> tuple | None:
+        if values is not None and len(set(values)) < len(values):
+            raise ValueError(f"{info.field_name} = {list(values)}: name each once")
+        return values
+
+    @model_validator(mode="after")
+    def _some_are_fitted_to(self) -> Description:
+        if "feature_space_generator" in self.methods and self.generation.held_out > self.images - 2:
+            raise ValueError(
+                f"generation.held_out = {self.generation.held_out}: of {self.images} images two or more must be fitted to; hold out fewer"
+            )
+        return self
 
 
 class Spec(Description):

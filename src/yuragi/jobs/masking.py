@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from yuragi.attacks.balls import Norm
+from yuragi.attacks.balls import Norm, checked_eps
 from yuragi.attacks.base import BoundedAttack
 from yuragi.attacks.pgd import PGD
 from yuragi.jobs.base import InputPath, OutputPath
@@ -29,6 +29,25 @@ class Description(Settings):
     scoring_draws: int = Field(50, ge=50, description="fresh noise draws that score every image of a stochastic network")
     surface_images: PositiveInt = Field(4, description="images whose loss is mapped")
     surface_points: int = Field(21, ge=3, description="points along each side of a map, an odd number")
+
+    @field_validator("ladder")
+    @classmethod
+    def _rises(cls, ladder: tuple[int, ...]) -> tuple[int, ...]:
+        if list(ladder) != sorted(set(ladder)):
+            raise ValueError(f"ladder = {list(ladder)}: give numbers of draws that rise")
+        return ladder
+
+    @field_validator("surface_points")
+    @classmethod
+    def _has_a_middle(cls, points: int) -> int:
+        if points % 2 == 0:
+            raise ValueError(f"surface_points = {points}: give an odd number, so that the image itself is a point of the map")
+        return points
+
+    @model_validator(mode="after")
+    def _is_a_budget(self) -> Description:
+        checked_eps(self.eps, self.norm)
+        return self
 
 
 class Spec(Description):

@@ -9,7 +9,7 @@ import lazy_loader as lazy
 
 from yuragi.attacks.base import BoundedAttack, noise_free_twin
 from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic
-from yuragi.attacks.scores import Score, score, selected, stronger
+from yuragi.attacks.scores import Score, score, strongest_score
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
@@ -162,7 +162,7 @@ def draw_ladder(
                     attacked = attack.to_the_end()(other, images, labels, noise("attack", name), chunk=chunk)
                     row(name, 1, keep(name, 1, attacked))
                     row(name, 1, scored(attacked, other), "one value" if name == "frozen" else "no noise")
-            row("worst", 0, _strongest(kept, judged))
+            row("worst", 0, strongest_score([(kept[key], judged[key]) for key in kept]))
     return DrawLadder(pd.DataFrame(rows), bool(flat))
 
 
@@ -170,12 +170,3 @@ def _paired(before: Score, now: Score) -> tuple[float, float]:
     """The mean over images of the accuracy that is lost, and its standard error."""
     lost = (before.fraction_correct - now.fraction_correct).double()
     return float(lost.mean()), float(lost.std() / len(lost) ** 0.5) if len(lost) > 1 else float("inf")
-
-
-def _strongest(kept: dict[tuple[str, int], Score], judged: dict[tuple[str, int], Score]) -> Score:
-    names = list(kept)
-    best, judgement = kept[names[0]], judged[names[0]]
-    for name in names[1:]:
-        better = stronger(judged[name], judgement)
-        best, judgement = selected(better, kept[name], best), selected(better, judged[name], judgement)
-    return best

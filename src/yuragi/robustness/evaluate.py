@@ -9,7 +9,7 @@ import lazy_loader as lazy
 from yuragi.attacks.base import BoundedAttack
 from yuragi.attacks.classes import check_answers
 from yuragi.attacks.passes import fresh_seed, is_stochastic
-from yuragi.attacks.scores import Score, score, selected, stronger
+from yuragi.attacks.scores import Score, score, selected, stronger, strongest_score
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
@@ -116,7 +116,7 @@ def evaluate(
                 held[name] = selected(keep, held_score, now), selected(keep, held_judgement, judgement)
             scores[name, eps], judgements[name, eps] = held[name]
     for eps in budgets:
-        scores[WORST, eps] = _strongest_of([(scores[name, eps], judgements[name, eps]) for name in attacks])
+        scores[WORST, eps] = strongest_score([(scores[name, eps], judgements[name, eps]) for name in attacks])
 
     names = [*attacks, WORST]
     accuracies = [{name: float(scores[name, eps].fraction_correct.mean()) for name in attacks} for eps in budgets]
@@ -148,16 +148,11 @@ def _checked_threat(attacks: Mapping[str, BoundedAttack], threat: ThreatModel | 
         raise InputError("attacks: none given; name at least one, for instance pgd")
     if WORST in attacks:
         raise InputError(f"attacks: the name '{WORST}' is taken by the strongest of all attacks; choose another")
-    return threat if isinstance(threat, ThreatModel) else validate(ThreatModel, {"epsilons": [float(eps) for eps in threat]}, "threat")
-
-
-def _strongest_of(pairs: list[tuple[Score, Score]]) -> Score:
-    """Per image the score of the pair whose judgement is the strongest."""
-    best, best_judgement = pairs[0]
-    for candidate, judgement in pairs[1:]:
-        better = stronger(judgement, best_judgement)
-        best, best_judgement = selected(better, candidate, best), selected(better, judgement, best_judgement)
-    return best
+    threat = threat if isinstance(threat, ThreatModel) else validate(ThreatModel, {"epsilons": [float(eps) for eps in threat]}, "threat")
+    for name, attack in attacks.items():
+        if not threat.allows(attack):
+            raise InputError(f"attacks: '{name}' knows more than the threat model's adversary, who knows the {threat.knowledge}; leave it out")
+    return threat
 
 
 def _stacked(scores: dict[tuple[str, float], Score], names: list[str], budgets: list[float], field: str) -> np.ndarray:

@@ -190,11 +190,14 @@ def _ascent(
     draws: int,
     chunk: int,
 ) -> str:
-    slope = passed.gradient.abs().flatten(1).sum(1)
+    # Images whose gradient is not finite do not move, and are told of by the guard for gradients.
+    finite = passed.gradient.isfinite().flatten(1).all(1)
+    gradient = torch.where(per_image(finite, images).bool(), passed.gradient, 0.0)
+    slope = gradient.abs().flatten(1).sum(1)
     # The size is chosen by the loss, because a step that multiplies it tells nothing of its derivative.
     size = (RISE * passed.loss / slope.clamp_min(torch.finfo(slope.dtype).tiny)).clamp(max=STEP)
-    moved = (images + per_image(size, images) * passed.gradient.sign()).clamp_(0, 1)
-    promised = (passed.gradient * (moved - images)).flatten(1).sum(1)
+    moved = (images + per_image(size, images) * gradient.sign()).clamp_(0, 1)
+    promised = (gradient * (moved - images)).flatten(1).sum(1)
     rise = score(model, moved, labels, noise, draws, chunk).loss - passed.loss
     # Where the step is lost to rounding, there is nothing to compare: the guards for gradients and saturation speak there.
     tested = (promised > 1e3 * torch.finfo(slope.dtype).eps * passed.loss) & (promised > torch.finfo(slope.dtype).tiny)

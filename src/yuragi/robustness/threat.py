@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from yuragi.attacks.balls import Norm, checked_eps
 from yuragi.settings import Settings
+
+if TYPE_CHECKING:
+    from yuragi.attacks.base import Attack
 
 NORMS = {"linf": "L-infinity", "l2": "L2"}
 
@@ -38,6 +41,17 @@ class ThreatModel(Settings):
     def budgets(self) -> list[float]:
         """The sizes, smallest first."""
         return sorted(self.epsilons)
+
+    def allows(self, attack: Attack) -> bool:
+        """Whether the attack knows no more than this adversary.
+
+        >>> from yuragi.attacks import PGD, Square
+        >>> [ThreatModel(epsilons=[0.1], knowledge="answers").allows(attack) for attack in (PGD(), Square())]
+        [False, True]
+        """
+        if self.knowledge == "network without its noise":
+            return not attack.adapts
+        return self.knowledge == "network and its noise" or attack.knowledge in ("chance", "answers")
 
     def __str__(self) -> str:
         sizes = ", ".join(f"{eps:g}" for eps in self.budgets)
