@@ -76,9 +76,7 @@ rule adaptivity:
 
 rule adaptivity_summary:
     input:
-        lambda wildcards: plan.study_files(
-            "adaptivity", "adaptivity", "nc", wildcards.experiment
-        ),
+        lambda wildcards: plan.study_files("adaptivity", "nc", wildcards.experiment),
     output:
         table=f"{plan.results}/adaptivity/{{experiment}}.csv",
         claims=f"{plan.results}/adaptivity/{{experiment}}.claims.csv",
@@ -137,9 +135,7 @@ rule corrupt:
 
 rule corruptions:
     input:
-        lambda wildcards: plan.study_files(
-            "corruptions", "corruptions", "nc", wildcards.experiment
-        ),
+        lambda wildcards: plan.study_files("corruptions", "nc", wildcards.experiment),
     output:
         table=f"{plan.results}/corruptions/{{experiment}}.csv",
         differences=f"{plan.results}/corruptions/{{experiment}}.differences.csv",

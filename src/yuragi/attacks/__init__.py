@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
     submod_attrs={
         "apgd": ["APGD"],
-        "base": ["Attack", "BoundedAttack", "UnboundedAttack"],
+        "base": ["Attack", "BallAttack", "BoundedAttack", "UnboundedAttack"],
         "basic_iterative": ["BasicIterative"],
         "fab": ["FAB"],
         "feature_space": ["FeatureSpace"],

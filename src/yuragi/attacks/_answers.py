@@ -5,7 +5,7 @@ from __future__ import annotations
 import lazy_loader as lazy
 
 from yuragi.attacks.losses import check_classes, margin
-from yuragi.attacks.passes import check_finite, noise_stream, pieces, sample_logits, time_steps, useful_draws
+from yuragi.attacks.passes import logits_by_part, noise_stream, useful_draws
 
 torch = lazy.load("torch")
 
@@ -19,13 +19,10 @@ def margins(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, 
     draws = useful_draws(model, draws)
     noise = noise_stream(model, torch.Generator(images.device).manual_seed(seed))
     mean = torch.zeros(len(images), dtype=images.dtype, device=images.device)
-    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
-        with torch.no_grad():
-            logits = sample_logits(model, images[part], noise, n_draws)
-            check_finite(logits)
-            check_classes(logits, labels[part])
-            # Where another class has the same logit, the answer is the first of the two: the label is not always lost.
-            mean[part] += (margin(logits, labels[part]) - TIE * (logits.argmax(2) != labels[part])).sum(0) / draws
+    for part, logits in logits_by_part(model, images, noise, draws, chunk):
+        check_classes(logits, labels[part])
+        # Where another class has the same logit, the answer is the first of the two: the label is not always lost.
+        mean[part] += (margin(logits, labels[part]) - TIE * (logits.argmax(2) != labels[part])).sum(0) / draws
     return mean
 
 
@@ -41,10 +38,7 @@ def answers(model: torch.nn.Module, images: torch.Tensor, noise: torch.Generator
     """
     draws = useful_draws(model, draws)
     votes: dict[int, torch.Tensor] = {}
-    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
-        with torch.no_grad():
-            logits = sample_logits(model, images[part], noise, n_draws)
-        check_finite(logits)
+    for part, logits in logits_by_part(model, images, noise, draws, chunk):
         counted = torch.nn.functional.one_hot(logits.argmax(2), logits.shape[2]).sum(0)
         votes[part.start] = votes.get(part.start, 0) + counted
     return torch.cat(list(votes.values())).argmax(1)

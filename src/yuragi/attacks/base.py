@@ -29,6 +29,9 @@ class Attack(Plugin):
 
     knowledge: ClassVar[Knowledge] = "gradients"
 
+    uses_true_label: ClassVar[bool] = True
+    """Whether the direction of the change depends on the true label, so that it can give the label away (label leaking)."""
+
     draws: int = Field(16, ge=1, description="Draws of the noise that are averaged per gradient; a deterministic network needs and takes one.")
     adapts: bool = Field(
         True, description="true: the attack meets the network's noise. false: it attacks the same network without noise; the images are transferred."
@@ -134,6 +137,30 @@ class BoundedAttack(Attack):
 
     def _ball(self, images: torch.Tensor) -> Ball:
         return ball(self.norm, images, self.eps)
+
+
+class BallAttack(BoundedAttack):
+    """A bounded adversary that asks for nothing but the balls: it attacks every image within an ε of its own too, as adversarial training needs."""
+
+    def within(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, *, chunk: int = 1024) -> torch.Tensor:
+        """Attacked images in the given balls, whatever the attack's own ε and norm.
+
+        model, labels, generator, chunk
+            as for a call, but taken as they are: a training checks images, labels and answers once and not at every step
+        around
+            a ball of each image, `yuragi.attacks.balls.ball(norm, images, eps)` with one ε or one an image
+        """
+        attack = self
+        if not self.adapts and is_stochastic(model):
+            model, attack = noise_free_twin(model), self.to_the_end()
+        with evaluation_mode(model):
+            return attack._within(model, around, labels, generator, chunk)
+
+    def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
+        return self._within(model, self._ball(images), labels, generator, chunk)
+
+    @abstractmethod
+    def _within(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor: ...
 
 
 class UnboundedAttack(Attack):

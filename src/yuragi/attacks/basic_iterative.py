@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from typing import ClassVar, Literal
+from typing import Literal
 
 import lazy_loader as lazy
-from pydantic import Field
 
-from yuragi.attacks.ascent import ascent
-from yuragi.attacks.base import BoundedAttack, Knowledge
+from yuragi.attacks._fixed_steps import FixedSteps
 
 torch = lazy.load("torch")
 
 
-class BasicIterative(BoundedAttack):
+class BasicIterative(FixedSteps):
     """Steps of one grey level along the gradient, from the image itself, each put back into the ball and the pixel range.
 
         x_{t+1} = project(x_t + α d(g(x_t))),    g(x) = (1/K) Σ_k ∇_x cross-entropy(z(x, ξ_k), y),    x_0 = x,    t = 0 … n - 1
@@ -52,38 +49,7 @@ class BasicIterative(BoundedAttack):
     [8.0, 8.0, 8.0, 8.0]
     """
 
-    knowledge: ClassVar[Knowledge] = "gradients"
     kind: Literal["basic_iterative"] = "basic_iterative"
-    step_size: float = Field(1 / 255, gt=0, description="α: size of a step, in units of the pixel range [0, 1].")
-    steps: int | None = Field(None, ge=1, description="Number of steps; null: min(ε/α + 4, 1.25 ε/α), rounded up, as published.")
-    drop_fooled: bool = Field(
-        True, description="Leave an image alone as soon as a deterministic network gets it wrong: faster, and never weaker. false: all steps."
-    )
 
-    @property
-    def number_of_steps(self) -> int:
-        """n, by the published rule where none is given."""
-        return self.steps or published_steps(self.eps, self.step_size)
-
-    def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        return ascent(
-            model,
-            self._ball(images),
-            images,
-            labels,
-            generator,
-            steps=self.number_of_steps,
-            size=self.step_size,
-            draws=self.draws,
-            chunk=chunk,
-            drop_fooled=self.drop_fooled,
-        )
-
-
-def published_steps(eps: float, step_size: float) -> int:
-    """⌈min(ε/α + 4, 1.25 ε/α)⌉, at least 1.
-
-    Source: Kurakin, Goodfellow and Bengio 2017, arXiv 1607.02533, where α is one grey level.
-    """
-    levels = round(eps / step_size, 6)  # 8/255 over 1/255 is 8, not a little more
-    return max(1, math.ceil(min(levels + 4, 1.25 * levels)))
+    def _targets(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> None:
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lazy_loader as lazy
 
 from yuragi.attacks.losses import check_classes
-from yuragi.attacks.passes import check_finite, noise_stream, pieces, sample_logits, time_steps, useful_draws
+from yuragi.attacks.passes import check_finite, logits_by_part, noise_stream, sample_logits, useful_draws
 from yuragi.errors import InputError
 
 torch = lazy.load("torch")
@@ -18,11 +18,9 @@ def mean_probabilities(
     draws = useful_draws(model, draws)
     parts: dict[int, torch.Tensor] = {}
     noise = noise_stream(model, generator)
-    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
-        with torch.no_grad():
-            logits = sample_logits(model, images[part], noise, n_draws)
-            check_classes(logits, labels)
-            parts[part.start] = parts.get(part.start, 0) + logits.softmax(2).sum(0) / draws
+    for part, logits in logits_by_part(model, images, noise, draws, chunk):
+        check_classes(logits, labels)
+        parts[part.start] = parts.get(part.start, 0) + logits.softmax(2).sum(0) / draws
     return torch.cat(list(parts.values()))
 
 

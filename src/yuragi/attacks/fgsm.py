@@ -6,13 +6,14 @@ from typing import ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.attacks.base import BoundedAttack, Knowledge
+from yuragi.attacks.balls import Ball
+from yuragi.attacks.base import BallAttack, Knowledge
 from yuragi.attacks.gradients import loss_gradient
 
 torch = lazy.load("torch")
 
 
-class FGSM(BoundedAttack):
+class FGSM(BallAttack):
     """One step of size ε along the gradient of the cross-entropy with the true label.
 
         x' = clip(x + ε d(g(x))),    g(x) = (1/K) Σ_k ∇_x cross-entropy(z(x, ξ_k), y),    d(g) = sign g (L∞), g / ‖g‖ (L2)
@@ -43,5 +44,5 @@ class FGSM(BoundedAttack):
     knowledge: ClassVar[Knowledge] = "gradient"
     kind: Literal["fgsm"] = "fgsm"
 
-    def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        return self._ball(images).step(images, loss_gradient(model, images, labels, generator, self.draws, chunk), self.eps)
+    def _within(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
+        return around.step(around.images, loss_gradient(model, around.images, labels, generator, self.draws, chunk), around.eps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import lazy_loader as lazy
@@ -37,7 +38,7 @@ def gradient_pass(
     chunk: int = 1024,
     *,
     loss: Loss = "cross_entropy",
-    targets: torch.Tensor | None = None,
+    targets: torch.Tensor | Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
 ) -> GradientPass:
     """The gradient by the pixels of a loss, averaged over the draws of a network's noise, with the loss itself.
 
@@ -60,7 +61,8 @@ def gradient_pass(
     loss
         L, larger where the attack is closer to its goal: see `yuragi.attacks.losses`
     targets
-        the class that every image shall be taken for, (image); None: any but its own
+        the class that every image shall be taken for, (image); None: any but its own. Where one draw is taken, also a rule that gives it for the
+        probabilities (image, class) of the same pass and the labels
     """
     draws = useful_draws(model, draws)
     noise = noise_stream(model, generator)
@@ -70,7 +72,8 @@ def gradient_pass(
         with torch.enable_grad():
             pixels = images[part].detach().requires_grad_()
             logits = sample_logits(model, pixels, noise, n_draws)
-            each = measure(logits, labels[part], None if targets is None else targets[part])
+            wanted = targets(logits.detach()[0].softmax(1), labels[part]) if callable(targets) else None if targets is None else targets[part]
+            each = measure(logits, labels[part], wanted)
             total = each.sum() / draws
             if total.requires_grad:
                 gradient = torch.autograd.grad(total, pixels, allow_unused=True, materialize_grads=True)[0]

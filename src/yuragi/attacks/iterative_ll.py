@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import lazy_loader as lazy
-from pydantic import Field
 
-from yuragi.attacks.ascent import ascent
-from yuragi.attacks.base import BoundedAttack, Knowledge
-from yuragi.attacks.basic_iterative import published_steps
+from yuragi.attacks._fixed_steps import FixedSteps
 from yuragi.attacks.classes import least_likely, mean_probabilities
 
 torch = lazy.load("torch")
 
 
-class IterativeLL(BoundedAttack):
+class IterativeLL(FixedSteps):
     """Steps of one grey level towards the least likely class, from the image itself.
 
         x_{t+1} = project(x_t - α d(g(x_t))),    g(x) = (1/K) Σ_k ∇_x cross-entropy(z(x, ξ_k), t),    x_0 = x
@@ -51,25 +48,8 @@ class IterativeLL(BoundedAttack):
     True
     """
 
-    knowledge: ClassVar[Knowledge] = "gradients"
+    uses_true_label: ClassVar[bool] = False
     kind: Literal["iterative_ll"] = "iterative_ll"
-    step_size: float = Field(1 / 255, gt=0, description="α: size of a step, in units of the pixel range [0, 1].")
-    steps: int | None = Field(None, ge=1, description="Number of steps; null: min(ε/α + 4, 1.25 ε/α), rounded up, as published.")
-    drop_fooled: bool = Field(
-        True, description="Leave an image alone as soon as a deterministic network gets it wrong: faster, and never weaker. false: all steps."
-    )
 
-    def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        return ascent(
-            model,
-            self._ball(images),
-            images,
-            labels,
-            generator,
-            steps=self.steps or published_steps(self.eps, self.step_size),
-            size=self.step_size,
-            draws=self.draws,
-            chunk=chunk,
-            targets=least_likely(mean_probabilities(model, images, labels, generator, self.draws, chunk), labels),
-            drop_fooled=self.drop_fooled,
-        )
+    def _targets(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
+        return least_likely(mean_probabilities(model, images, labels, generator, self.draws, chunk), labels)

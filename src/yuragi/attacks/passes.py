@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import lazy_loader as lazy
 
 from yuragi.errors import InputError
+from yuragi.randomness import derive_seed
 
 torch = lazy.load("torch")
 
@@ -24,11 +25,12 @@ def useful_draws(model: torch.nn.Module, draws: int) -> int:
 def noise_stream(model: torch.nn.Module, generator: torch.Generator) -> torch.Generator:
     """A source of the network's noise whose numbers do not depend on how the images are cut into pieces, with a seed drawn from the generator.
 
-    A deterministic network needs none and takes nothing from the generator.
+    A deterministic network needs none and takes nothing from the generator. A stream goes on where it is: images that are scored part by part meet
+    the noise that they would meet together.
     """
     from yuragi.noise.streams import NoiseStream
 
-    return NoiseStream.drawn(generator) if is_stochastic(model) else generator
+    return NoiseStream.drawn(generator) if is_stochastic(model) and not isinstance(generator, NoiseStream) else generator
 
 
 def sample_logits(model: torch.nn.Module, images: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
@@ -50,6 +52,25 @@ def sample_logits(model: torch.nn.Module, images: torch.Tensor, generator: torch
     return logits
 
 
+def logits_by_part(
+    model: torch.nn.Module, images: torch.Tensor, noise: torch.Generator, draws: int, chunk: int
+) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Which of the images, and their logits under some of the draws, (draw, image, class), without gradients, until every draw of all has passed.
+
+    noise
+        of `noise_stream`
+    draws
+        as `useful_draws` gives them
+
+    Errors: `InputError` for logits that are not finite.
+    """
+    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
+        with torch.no_grad():
+            logits = sample_logits(model, images[part], noise, n_draws)
+        check_finite(logits)
+        yield part, logits
+
+
 def check_finite(logits: torch.Tensor) -> None:
     """Refuse logits that are not finite, with an `InputError`: NaN would count as an answer."""
     if not bool(logits.isfinite().all()):
@@ -59,6 +80,21 @@ def check_finite(logits: torch.Tensor) -> None:
 def fresh_seed(generator: torch.Generator) -> int:
     """A seed drawn from a generator: for noise that several measurements share, or that one must not share with another."""
     return int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+
+def by_purpose(generator: torch.Generator) -> Callable[..., torch.Generator]:
+    """A function from a purpose to a generator: equal purposes start alike, others apart. One seed is taken from the generator given."""
+    seed = fresh_seed(generator)
+
+    def noise(*purpose: object) -> torch.Generator:
+        return torch.Generator(generator.device).manual_seed(derive_seed(seed, *purpose))
+
+    return noise
+
+
+def device_of(model: torch.nn.Module, images: torch.Tensor) -> torch.device:
+    """Where a network lives; where the images do if it has no numbers of its own."""
+    return next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), images.device)
 
 
 def time_steps(model: torch.nn.Module) -> int:
@@ -94,8 +130,13 @@ def check_images(images: torch.Tensor, labels: torch.Tensor) -> None:
         )
     if labels.shape != images.shape[:1] or labels.dtype != torch.int64:
         raise InputError(f"labels: shape {tuple(labels.shape)} of {labels.dtype} for {len(images)} images; give one int64 class per image")
+    check_pixels(images)
+    if int(labels.min()) < 0:
+        raise InputError(f"labels: {int(labels.min())} occurs; classes count from 0")
+
+
+def check_pixels(images: torch.Tensor) -> None:
+    """Refuse images with values outside [0, 1], with an `InputError`."""
     low, high = float(images.min()), float(images.max())
     if not (low >= 0 and high <= 1):  # so written that NaN fails too
         raise InputError(f"images: values from {low:.4g} to {high:.4g}; pixels must be in [0, 1], so leave the normalisation to the network")
-    if int(labels.min()) < 0:
-        raise InputError(f"labels: {int(labels.min())} occurs; classes count from 0")

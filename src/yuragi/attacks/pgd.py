@@ -9,14 +9,14 @@ from pydantic import Field, model_validator
 
 from yuragi.attacks.ascent import ascent
 from yuragi.attacks.balls import Ball
-from yuragi.attacks.base import BoundedAttack, Knowledge
+from yuragi.attacks.base import BallAttack, Knowledge
 from yuragi.attacks.losses import Loss
 from yuragi.attacks.turns import in_turn
 
 torch = lazy.load("torch")
 
 
-class PGD(BoundedAttack):
+class PGD(BallAttack):
     """Many small steps along the gradient, each put back into the ball and the pixel range.
 
         x_{t+1} = project(x_t + η d(g(x_t))),    g(x) = (1/K) Σ_k ∇_x L(z(x, ξ_k), y),    t = 0 … steps - 1
@@ -76,9 +76,7 @@ class PGD(BoundedAttack):
             raise ValueError(f"restarts = {self.restarts} without random_start repeats one run; set random_start to true or restarts to 1")
         return self
 
-    def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        around = self._ball(images)
-
+    def _within(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
         def run(left: torch.Tensor) -> torch.Tensor:
             return self._run(model, around.part(left), labels[left], generator, chunk)
 
@@ -95,7 +93,7 @@ class PGD(BoundedAttack):
             labels,
             generator,
             steps=self.steps,
-            size=self.relative_step * self.eps / self.steps,
+            size=self.relative_step * around.eps / self.steps,
             draws=self.draws,
             chunk=chunk,
             loss=self.loss,

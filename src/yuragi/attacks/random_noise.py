@@ -7,13 +7,14 @@ from typing import ClassVar, Literal
 import lazy_loader as lazy
 from pydantic import Field
 
-from yuragi.attacks.base import BoundedAttack, Knowledge
+from yuragi.attacks.balls import Ball
+from yuragi.attacks.base import BallAttack, Knowledge
 from yuragi.attacks.scores import strongest
 
 torch = lazy.load("torch")
 
 
-class RandomNoise(BoundedAttack):
+class RandomNoise(BallAttack):
     """The weakest adversary, a control: a random change of size ε; the best of a number of tries.
 
         x' = clip(x + ε s),    s uniform over {-1, 1} per pixel (L∞), or over the directions of length 1 (L2)
@@ -43,11 +44,11 @@ class RandomNoise(BoundedAttack):
     """
 
     knowledge: ClassVar[Knowledge] = "chance"
+    uses_true_label: ClassVar[bool] = False
     kind: Literal["random_noise"] = "random_noise"
     tries: int = Field(1, ge=1, description="Random changes tried, of which the strongest is kept per image.")
 
-    def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        around = self._ball(images)
+    def _within(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
         if self.tries == 1:
             return around.surface(generator)
         candidates = (around.surface(generator) for _ in range(self.tries))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import lazy_loader as lazy
 
 from yuragi.attacks.losses import cross_entropy
-from yuragi.attacks.passes import check_finite, fresh_seed, noise_stream, pieces, sample_logits, time_steps, useful_draws
+from yuragi.attacks.passes import fresh_seed, logits_by_part, noise_stream, useful_draws
 
 torch = lazy.load("torch")
 
@@ -41,11 +41,8 @@ def score(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, ge
     loss = torch.zeros(len(images), dtype=images.dtype, device=images.device)
     votes: dict[int, torch.Tensor] = {}
     noise = noise_stream(model, generator)
-    for part, n_draws in pieces(len(images), draws, chunk, time_steps(model)):
-        with torch.no_grad():
-            logits = sample_logits(model, images[part], noise, n_draws)
-            check_finite(logits)
-            loss[part] += cross_entropy(logits, labels[part]).sum(0) / draws
+    for part, logits in logits_by_part(model, images, noise, draws, chunk):
+        loss[part] += cross_entropy(logits, labels[part]).sum(0) / draws
         counted = torch.nn.functional.one_hot(logits.argmax(2), logits.shape[2]).sum(0)
         votes[part.start] = votes.get(part.start, 0) + counted
     all_votes = torch.cat(list(votes.values()))

@@ -6,14 +6,16 @@ from typing import ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.attacks.base import BoundedAttack, Knowledge
+from yuragi.attacks.balls import Ball
+from yuragi.attacks.base import BallAttack, Knowledge
 from yuragi.attacks.classes import least_likely, mean_probabilities
 from yuragi.attacks.gradients import gradient_pass
+from yuragi.attacks.passes import useful_draws
 
 torch = lazy.load("torch")
 
 
-class StepLL(BoundedAttack):
+class StepLL(BallAttack):
     """One step of size ε towards the least likely class: the one-step attack whose direction tells next to nothing of the label.
 
         x' = clip(x - ε d(g(x))),    g(x) = (1/K) Σ_k ∇_x cross-entropy(z(x, ξ_k), t),    t = argmin_{j≠y} (1/K) Σ_k softmax(z(x, ξ_k))_j
@@ -44,9 +46,15 @@ class StepLL(BoundedAttack):
     """
 
     knowledge: ClassVar[Knowledge] = "gradient"
+    uses_true_label: ClassVar[bool] = False
     kind: Literal["step_ll"] = "step_ll"
 
-    def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
-        targets = least_likely(mean_probabilities(model, images, labels, generator, self.draws, chunk), labels)
-        passed = gradient_pass(model, images, labels, generator, self.draws, chunk, targets=targets)
-        return self._ball(images).step(images, passed.gradient, self.eps)
+    def _within(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
+        images = around.images
+        if useful_draws(model, self.draws) == 1:
+            # The pass of the gradient tells the target too.
+            passed = gradient_pass(model, images, labels, generator, 1, chunk, targets=least_likely)
+        else:
+            targets = least_likely(mean_probabilities(model, images, labels, generator, self.draws, chunk), labels)
+            passed = gradient_pass(model, images, labels, generator, self.draws, chunk, targets=targets)
+        return around.step(images, passed.gradient, around.eps)

@@ -6,14 +6,15 @@ from typing import ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.attacks.base import BoundedAttack, Knowledge
+from yuragi.attacks.balls import Ball
+from yuragi.attacks.base import BallAttack, Knowledge
 from yuragi.attacks.classes import class_count, random_others
 from yuragi.attacks.gradients import gradient_pass
 
 torch = lazy.load("torch")
 
 
-class StepRnd(BoundedAttack):
+class StepRnd(BallAttack):
     """One step of size ε towards a random wrong class.
 
         x' = clip(x - ε d(g(x))),    g(x) = (1/K) Σ_k ∇_x cross-entropy(z(x, ξ_k), t),    t uniform over the classes but y
@@ -43,9 +44,11 @@ class StepRnd(BoundedAttack):
     """
 
     knowledge: ClassVar[Knowledge] = "gradient"
+    uses_true_label: ClassVar[bool] = False
     kind: Literal["step_rnd"] = "step_rnd"
 
-    def _attacked(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
+    def _within(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
+        images = around.images
         targets = random_others(class_count(model, images), labels, generator)
         passed = gradient_pass(model, images, labels, generator, self.draws, chunk, targets=targets)
-        return self._ball(images).step(images, passed.gradient, self.eps)
+        return around.step(images, passed.gradient, around.eps)

@@ -99,12 +99,12 @@ class Plan:
         arms = wanted.memorisation.arms or self.config.arms_of(experiment)
         return [f"{self.results}/memorisation/{experiment}/{arm}-seed{seed}.csv" for arm in arms for seed in wanted.seeds]
 
-    def study_files(self, study: str, folder: str, ending: str, experiment: str | None = None) -> list[str]:
+    def study_files(self, study: str, ending: str, experiment: str | None = None) -> list[str]:
         """What a study of attacked networks writes for each network that it looks at, of one experiment or of all."""
         found = []
         for name in self.config.experiments if experiment is None else [experiment]:
             arms = self.config.studied_arms(name, study)
-            found += [f"{self.results}/{folder}/{name}/{arm}-seed{seed}.{ending}" for arm in arms for seed in self.config.experiments[name].seeds]
+            found += [f"{self.results}/{study}/{name}/{arm}-seed{seed}.{ending}" for arm in arms for seed in self.config.experiments[name].seeds]
         return found
 
     def _studied(self, study: str) -> list[str]:
@@ -183,14 +183,14 @@ class Plan:
             "differences_l2": [
                 f"{self.results}/robustness_l2/{name}.differences.csv" for name in experiments if self.config.experiments[name].l2_epsilons
             ],
-            "masking": self.study_files("masking", "masking", "csv"),
-            "draws": self.study_files("masking", "masking", "draws.csv"),
-            "surface": self.study_files("masking", "masking", "surface.csv"),
-            "feature_space": self.study_files("feature_space", "feature_space", "csv"),
-            "feature_space_examples": self.study_files("feature_space", "feature_space", "examples.nc"),
+            "masking": self.study_files("masking", "csv"),
+            "draws": self.study_files("masking", "draws.csv"),
+            "surface": self.study_files("masking", "surface.csv"),
+            "feature_space": self.study_files("feature_space", "csv"),
+            "feature_space_examples": self.study_files("feature_space", "examples.nc"),
             "adaptivity": [f"{self.results}/adaptivity/{name}.csv" for name in self._studied("adaptivity")],
             "adaptivity_claims": [f"{self.results}/adaptivity/{name}.claims.csv" for name in self._studied("adaptivity")],
-            "certificates": self.study_files("certificates", "certificates", "csv"),
+            "certificates": self.study_files("certificates", "csv"),
             "corruptions": [f"{self.results}/corruptions/{name}.csv" for name in self._studied("corruptions")],
             "corruption_differences": [f"{self.results}/corruptions/{name}.differences.csv" for name in self._studied("corruptions")],
         }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.figures import style
+from yuragi.figures import _matching, style
 from yuragi.figures.base import Figure, Results
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Adaptivity(Figure):
 
 def _title(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
-    matched = {"accuracy": "same clean accuracy", "energy": "same relative variance"}.get(first["matching"], first["matching"])
+    matched = _matching.NAMES.get(first["matching"], first["matching"])
     return f"{first['experiment']}, {matched}: {style.counted(int(first['seeds']), 'seed')}, {first['images']:.0f} images"
 
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import lazy_loader as lazy
 
 from yuragi.attacks.base import Attack
-from yuragi.attacks.passes import check_images, fresh_seed
+from yuragi.attacks.passes import by_purpose, check_images
 from yuragi.attacks.scores import score
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
-from yuragi.randomness import derive_seed
 from yuragi.robustness.certificates import lower_bound, noise_distance, radius_of
 from yuragi.robustness.matching import INPUT, Directions, match_accuracy, match_energy, noisy_versions, with_relative_variance
 
@@ -114,10 +113,7 @@ def adaptivity_grid(
     device = network.mean.device
     images, labels = images.detach().to(device), labels.to(device)
     calibration = calibration[0].to(device), calibration[1].to(device)
-    seed = fresh_seed(generator)
-
-    def noise(*purpose: object) -> torch.Generator:
-        return torch.Generator(generator.device).manual_seed(derive_seed(seed, *purpose))
+    noise = by_purpose(generator)
 
     bare = network.noise_free()
     versions = noisy_versions(
@@ -127,13 +123,12 @@ def adaptivity_grid(
         recognised = torch.cat([bare(part).argmax(1) for part in images.split(chunk)]) == labels
         if not recognised.any():
             raise InputError("network: it recognises none of the images without noise; train it longer, or give the images that it was trained for")
-        by_accuracy = _matched_by_accuracy(versions, layer, *calibration, noise("matching"), drop, matching_draws, chunk)
+        matched: dict[str, dict[str, Network]] = {}
+        if "accuracy" in matchings or relative_variance is None:
+            matched["accuracy"] = _matched_by_accuracy(versions, layer, *calibration, noise("matching"), drop, matching_draws, chunk)
         if relative_variance is None:
-            relative_variance = float(by_accuracy["hidden_white"].noise[layer].relative_variance)
-        matched = {
-            "accuracy": by_accuracy,
-            "energy": {name: match_energy(version, relative_variance) for name, version in versions.items()},
-        }
+            relative_variance = float(matched["accuracy"]["hidden_white"].noise[layer].relative_variance)
+        matched["energy"] = {name: match_energy(version, relative_variance) for name, version in versions.items()}
     defences = {matching: {NONE: bare, **matched[matching]} for matching in matchings}
     names = list(defences[matchings[0]])
     clean = {(m, d): _clean(defences[m][d], images, labels, noise, scoring_draws, certificate_draws, alpha, chunk) for m in matchings for d in names}

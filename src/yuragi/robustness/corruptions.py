@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import lazy_loader as lazy
 
 from yuragi.attacks.corruptions.base import SEVERITIES, Corruption, applicable
-from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic
+from yuragi.attacks.passes import check_images, device_of, fresh_seed, is_stochastic
 from yuragi.attacks.scores import score
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
@@ -86,7 +86,7 @@ def evaluate_corruptions(
         corruption.check(images)
     if draws < 1:
         raise InputError(f"draws = {draws}: it must be at least 1")
-    device = next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), images.device)
+    device = device_of(model, images)
     images, labels = images.detach().cpu(), labels.to(device)
     seed = fresh_seed(generator)
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import lazy_loader as lazy
 
 from yuragi.attacks.base import BoundedAttack, noise_free_twin
-from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic
+from yuragi.attacks.passes import by_purpose, check_images, is_stochastic
 from yuragi.attacks.scores import Score, score, strongest_score
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
-from yuragi.randomness import derive_seed
 from yuragi.robustness.frozen import FrozenNoise
 
 pd = lazy.load("pandas")
@@ -104,10 +103,7 @@ def draw_ladder(
     if not tolerance > 0:
         raise InputError(f"tolerance = {tolerance:g}: give a fraction above 0, for instance {TOLERANCE:g}")
     stochastic = is_stochastic(model)
-    seed = fresh_seed(generator)
-
-    def noise(*purpose: object) -> torch.Generator:
-        return torch.Generator(generator.device).manual_seed(derive_seed(seed, *purpose))
+    noise = by_purpose(generator)
 
     def scored(attacked: torch.Tensor, on: torch.nn.Module = model) -> Score:
         return score(on, attacked, labels, noise("scoring"), scoring_draws, chunk)
@@ -155,7 +151,7 @@ def draw_ladder(
             if flat:
                 break
         if stochastic:
-            others = {"frozen": FrozenNoise(model, derive_seed(seed, "frozen"), generator.device), "transfer": noise_free_twin(model)}
+            others = {"frozen": FrozenNoise(model, noise("frozen").initial_seed(), generator.device), "transfer": noise_free_twin(model)}
             for name, other in others.items():
                 with evaluation_mode(other):
                     # An image that left early would change its place in the batch, by which some networks draw their noise.

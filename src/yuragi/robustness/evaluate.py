@@ -8,12 +8,11 @@ import lazy_loader as lazy
 
 from yuragi.attacks.base import BoundedAttack
 from yuragi.attacks.classes import check_answers
-from yuragi.attacks.passes import fresh_seed, is_stochastic
+from yuragi.attacks.passes import by_purpose, device_of, is_stochastic
 from yuragi.attacks.scores import Score, score, selected, stronger, strongest_score
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
-from yuragi.randomness import derive_seed
 from yuragi.robustness.guards import inspect_network, weaker_than_less_informed
 from yuragi.robustness.threat import ThreatModel
 from yuragi.settings import validate
@@ -80,12 +79,9 @@ def evaluate(
     budgets = threat.budgets
     if scoring_draws < 1 or selection_draws < 1:
         raise InputError(f"scoring_draws = {scoring_draws}, selection_draws = {selection_draws}: both must be at least 1")
-    device = next((tensor.device for tensor in [*model.parameters(), *model.buffers()]), images.device)
+    device = device_of(model, images)
     images, labels = images.detach().to(device), labels.to(device)
-    seed = fresh_seed(generator)
-
-    def noise(*purpose: object) -> torch.Generator:
-        return torch.Generator(generator.device).manual_seed(derive_seed(seed, *purpose))
+    noise = by_purpose(generator)
 
     verdicts = inspect_network(model, images, labels, noise("guards"), chunk=chunk)
 

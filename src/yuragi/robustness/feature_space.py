@@ -10,11 +10,10 @@ import lazy_loader as lazy
 from yuragi.attacks.feature_space import FeatureSpace
 from yuragi.attacks.feature_space_generator import FeatureSpaceGenerator
 from yuragi.attacks.losses import margin
-from yuragi.attacks.passes import check_images, fresh_seed, pieces
+from yuragi.attacks.passes import by_purpose, check_images, pieces
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
-from yuragi.randomness import derive_seed
 
 if TYPE_CHECKING:
     from yuragi.models.network import Network
@@ -201,11 +200,10 @@ def feature_space_table(
     """
     layers = list(dict.fromkeys(attack.layer for attack in attacks))
     references = reference_distances(network, images, labels, layers, chunk=chunk)
-    seed = fresh_seed(generator)
+    noise = by_purpose(generator)
     for attack in track(attacks, "feature-space attacks"):
         setting = {"method": attack.kind, "start": getattr(attack, "start", GENERATOR), "layer": attack.layer, "kappa": attack.kappa}
-        own = torch.Generator(generator.device).manual_seed(derive_seed(seed, *setting.values()))
-        attacked = attack(network, images, labels, own, chunk=chunk)
+        attacked = attack(network, images, labels, noise(*setting.values()), chunk=chunk)
         rows = feature_space_distances(network, images, attacked, labels, [attack.layer], references=references, chunk=chunk)
         rows["held_out"] = rows["image"] >= len(images) - getattr(attack, "held_out", 0)
         for place, (name, value) in enumerate(setting.items()):

@@ -12,7 +12,7 @@ from yuragi.attacks.balls import Norm, checked_eps
 from yuragi.attacks.base import BoundedAttack
 from yuragi.attacks.classes import check_answers, class_count
 from yuragi.attacks.fgsm import FGSM
-from yuragi.attacks.passes import check_images, fresh_seed, is_stochastic
+from yuragi.attacks.passes import by_purpose, check_images, is_stochastic
 from yuragi.attacks.pgd import PGD
 from yuragi.attacks.random_noise import RandomNoise
 from yuragi.attacks.scores import score
@@ -20,7 +20,6 @@ from yuragi.attacks.square import Square
 from yuragi.errors import InputError, unknown
 from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
-from yuragi.randomness import derive_seed
 from yuragi.robustness.frozen import FrozenNoise
 
 pd = lazy.load("pandas")
@@ -130,16 +129,13 @@ def masking_probes(
     """
     check_images(images, labels)
     probes = _probes(model, images, checked_eps(eps, norm), norm, default_attacks() if attacks is None else attacks)
-    seed = fresh_seed(generator)
-
-    def noise(*purpose: object) -> torch.Generator:
-        return torch.Generator(generator.device).manual_seed(derive_seed(seed, *purpose))
+    noise = by_purpose(generator)
 
     scores = {}
     with evaluation_mode(model):
         check_answers(model, images, labels)
         for name, probe in track(list(probes.items()), "masking, probes"):
-            attacked_model = FrozenNoise(model, derive_seed(seed, "frozen"), generator.device) if probe.frozen else model
+            attacked_model = FrozenNoise(model, noise("frozen").initial_seed(), generator.device) if probe.frozen else model
             attacked = images
             if probe.attack is not None:
                 attacked = probe.attack.at(probe.eps, norm)(attacked_model, images, labels, noise("attack", name), chunk=chunk)

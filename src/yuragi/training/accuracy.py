@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from yuragi.attacks.passes import time_steps, useful_draws
+from yuragi.attacks.passes import device_of, noise_stream
 from yuragi.attacks.scores import Score, score
 from yuragi.models.modes import evaluation_mode
 
@@ -34,15 +34,16 @@ def measured(
     network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, *, draws: int = 8, chunk: int = 4096
 ) -> Score:
     """The score of each image in evaluation mode; arguments as for `accuracy`."""
-    parameter = next(network.parameters(), images)
-    # Parts end where those of `score` end, so that the noise does not depend on where the images are.
-    together = max(1, chunk // time_steps(network) // useful_draws(network, draws))
-    size = len(images) if images.device == parameter.device else together * max(1, 4096 // together)
+    device = device_of(network, images)
+    noise = noise_stream(network, generator)
+    size = len(images) if images.device == device else PART
     with evaluation_mode(network):
         parts = [
-            score(
-                network, images[start : start + size].to(parameter.device), labels[start : start + size].to(parameter.device), generator, draws, chunk
-            )
+            score(network, images[start : start + size].to(device), labels[start : start + size].to(device), noise, draws, chunk)
             for start in range(0, len(images), size)
         ]
     return Score(*(torch.cat(values) for values in zip(*parts, strict=True)))
+
+
+PART = 4096
+"""Images that are moved to the network's device at once, where they lie elsewhere."""

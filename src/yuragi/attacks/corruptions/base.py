@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import lazy_loader as lazy
 from pydantic import Field
 
+from yuragi.attacks.passes import check_pixels
 from yuragi.errors import InputError
 from yuragi.plugins import Plugin, discover
 
@@ -84,9 +85,7 @@ class Corruption(Plugin):
                 f"images: shape {tuple(images.shape)} of {images.dtype}; give (image, channel, height, width) of floats, with 1 or 3 channels "
                 f"and sides of {SMALLEST} pixels or more"
             )
-        low, high = float(images.min()), float(images.max())
-        if not (low >= 0 and high <= 1):  # so written that NaN fails too
-            raise InputError(f"images: values from {low:.4g} to {high:.4g}; pixels must be in [0, 1], so leave the normalisation to the network")
+        check_pixels(images)
         if not self.applies(images):
             raise InputError(f"corruption '{self.kind}': it changes colours alone and the images are grey; leave it out")
 
