@@ -49,6 +49,7 @@ wildcard_constraints:
     arm="[a-z][a-z0-9_]*",
     seed="[0-9]+",
     choice="[a-z][a-z0-9_]*",
+    transfer="[a-z][a-z0-9_]*",
     l2="(_l2)?",
     figure="[a-z][a-z0-9_]*",
 

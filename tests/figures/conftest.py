@@ -30,9 +30,11 @@ from yuragi.spontaneous.var import fit_var
 from yuragi.targets import BrainTarget
 
 from .adaptivity_results import write_adaptivity, write_certificates
+from .adversarial_results import Arm, write_adversarial_histories, write_single_attacks
 from .corruption_results import write_corruptions
 from .feature_space_results import write_feature_space
 from .masking_results import write_masking
+from .transfer_results import write_transfers
 
 ARMS = {"plain": 0.0, "spectral": 0.05, "white": 0.1, "spontaneous": 0.15, "both": 0.2, "blurred": 0.02}
 CONSTRAINED = ("spectral", "both")
@@ -65,6 +67,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         **write_adaptivity(folder / "adaptivity", "digits_perceptron", (0, 1, 2)),
         **write_feature_space(folder / "feature_space/digits_perceptron"),
         **write_certificates(folder / "certificates", "digits_perceptron", [(arm, seed) for arm in ("plain", "white") for seed in (0, 1)]),
+        **write_single_attacks(folder / "single_attacks", "digits_perceptron"),
+        "adversarial_histories": write_adversarial_histories(folder / "networks", "digits_perceptron", {"fgsm": (None, 6, None)}),
+        **write_transfers(
+            folder / "transfers",
+            "between",
+            [(name, arm, seed) for name in ("digits_perceptron", "digits_cnn") for arm in ("plain", "white") for seed in (0, 1, 2)],
+        ),
         **merged,
     }
 
@@ -87,6 +96,9 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         **write_adaptivity(folder / "adaptivity", "digits", (0,), ("none", "input")),
         **write_feature_space(folder / "feature_space/digits", (0,), (1, 8, 8), [FeatureSpace(layer="hidden1", steps=2)]),
         **write_certificates(folder / "certificates", "digits", [("plain", 0)]),
+        **write_single_attacks(folder / "single_attacks", "digits", [Arm("plain")], ["fgsm"], [0.1]),
+        "adversarial_histories": write_adversarial_histories(folder / "networks", "digits", {"fgsm": (None,)}),
+        **write_transfers(folder / "transfers", "two", [("digits", "plain", 0), ("digits", "plain", 1)], (0.1,), ("fgsm", "basic_iterative")),
     }
     return {"spectra": spectra, "models": [model], "comparisons": [comparison], **calibration, **hierarchy, **nulls, **studies, **experiment}
 

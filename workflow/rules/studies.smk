@@ -1,5 +1,5 @@
 # What attacked networks are asked beside their robust accuracy: masked gradients, attacks in feature space, adaptive attackers,
-# certificates and random corruptions.
+# certificates, random corruptions, attacks each by itself, and transfer from network to network.
 
 
 rule masking:
@@ -148,3 +148,62 @@ rule corruptions:
         code=lambda wildcards: plan.code("corruptions", wildcards.experiment),
     shell:
         "yuragi corruptions {output.table} {output.differences} {input} --spec {params.spec:q} 2>&1 | tee {log}"
+
+
+rule single_attacks:
+    input:
+        images=f"{plan.results}/images/{{experiment}}.nc",
+        network=f"{plan.results}/networks/{{experiment}}/{{arm}}-seed{{seed}}.safetensors",
+    output:
+        f"{plan.results}/single_attacks/{{experiment}}/{{arm}}-seed{{seed}}.nc",
+    log:
+        f"{plan.results}/logs/single_attacks/{{experiment}}/{{arm}}-seed{{seed}}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/single_attacks/{{experiment}}/{{arm}}-seed{{seed}}.tsv"
+    params:
+        spec=lambda wildcards: plan.spec(
+            "single_attacks",
+            f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}",
+        ),
+        code=lambda wildcards: plan.code(
+            "single_attacks",
+            f"{wildcards.experiment}/{wildcards.arm}-seed{wildcards.seed}",
+        ),
+    shell:
+        "yuragi single_attacks {input.images} {input.network} {output} --spec {params.spec:q} 2>&1 | tee {log}"
+
+
+rule single_attacks_summary:
+    input:
+        lambda wildcards: plan.study_files("single_attacks", "nc", wildcards.experiment),
+    output:
+        table=f"{plan.results}/single_attacks/{{experiment}}.csv",
+        gains=f"{plan.results}/single_attacks/{{experiment}}.gains.csv",
+        capacity=f"{plan.results}/single_attacks/{{experiment}}.capacity.csv",
+    log:
+        f"{plan.results}/logs/single_attacks_summary/{{experiment}}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/single_attacks_summary/{{experiment}}.tsv"
+    params:
+        spec=lambda wildcards: plan.spec("single_attacks_summary", wildcards.experiment),
+        code=lambda wildcards: plan.code("single_attacks_summary", wildcards.experiment),
+    shell:
+        "yuragi single_attacks_summary {output.table} {output.gains} {output.capacity} {input} --spec {params.spec:q} 2>&1 | tee {log}"
+
+
+rule transferability:
+    input:
+        images=lambda wildcards: plan.transfer_images(wildcards.transfer),
+        networks=lambda wildcards: plan.transfer_networks(wildcards.transfer),
+    output:
+        table=f"{plan.results}/transfers/{{transfer}}.csv",
+        claims=f"{plan.results}/transfers/{{transfer}}.claims.csv",
+    log:
+        f"{plan.results}/logs/transferability/{{transfer}}.log",
+    benchmark:
+        f"{plan.results}/benchmarks/transferability/{{transfer}}.tsv"
+    params:
+        spec=lambda wildcards: plan.spec("transferability", wildcards.transfer),
+        code=lambda wildcards: plan.code("transferability", wildcards.transfer),
+    shell:
+        "yuragi transferability {input.images} {output.table} {output.claims} {input.networks} --spec {params.spec:q} 2>&1 | tee {log}"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 
-from yuragi.config.study_checks import check_studies
-from yuragi.errors import InputError, unknown
+from yuragi.config.study_checks import check_known, check_studies, check_transfer
+from yuragi.errors import InputError
 from yuragi.settings import explain
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def check(config: Config) -> None:
     _check_arms(config)
     for name in config.choices:
         _check_choice(config, name)
+    for name in config.transfers:
+        check_transfer(config, name)
     _check_null_comparison(config)
     _check_hierarchies(config)
     for name in config.measured_responses():
@@ -45,20 +47,22 @@ def check(config: Config) -> None:
 
 def _check_own_files(config: Config) -> None:
     """Files of the user's own are looked for now: a job that misses one would fail after hours."""
-    for name, dataset in config.recordings.items():
+    named = {f"recordings.{name}": dataset for name, dataset in config.recordings.items()}
+    named |= {f"experiments.{name}.images": experiment.images for name, experiment in config.experiments.items()}
+    for key, dataset in named.items():
         try:
             paths = dataset.local_files()
         except InputError as error:
-            raise ValueError(f"recordings.{name}: {error}") from None
+            raise ValueError(f"{key}: {error}") from None
         for path in paths:
             if not path.exists():
-                raise ValueError(f"recordings.{name}: {path}: no such file; mend the path, which counts from the folder of the run")
+                raise ValueError(f"{key}: {path}: no such file; mend the path, which counts from the folder of the run")
 
 
 def _check_target(config: Config) -> None:
     for section, there in (("spectra", config.responses()), ("spontaneous", config.spontaneous_recordings())):
         for name in getattr(config, section).overrides:
-            _known(f"{section}.overrides", name, there)
+            check_known(f"{section}.overrides", name, there)
     target = config.target
     if target is None:
         return
@@ -68,19 +72,19 @@ def _check_target(config: Config) -> None:
         if name in config.measured_responses() and target.estimator not in config.spectra_of(name).estimators:
             raise ValueError(f"target.estimator = '{target.estimator}': spectra.estimators does not name it for recordings.{name}; add it there")
     for stage, name in target.stages.items():
-        _known(f"target.stages.{stage}", name, config.responses())
+        check_known(f"target.stages.{stage}", name, config.responses())
         if stage == "spontaneous":
             raise ValueError("target.stages.spontaneous: this is the name of the spontaneous model; rename the stage")
     if target.similarity is not None:
-        _known("target.similarity", target.similarity, config.responses())
+        check_known("target.similarity", target.similarity, config.responses())
         if not getattr(config.recordings[target.similarity], "images", False):
             raise ValueError(
                 f"target.similarity = '{target.similarity}': it is read without its images; set recordings.{target.similarity}.images: true"
             )
     if target.spontaneous is not None:
-        _known("target.spontaneous", target.spontaneous, config.spontaneous_recordings())
+        check_known("target.spontaneous", target.spontaneous, config.spontaneous_recordings())
     if isinstance(target.variance_ratio, str):
-        _known("target.variance_ratio", target.variance_ratio, config.responses())
+        check_known("target.variance_ratio", target.variance_ratio, config.responses())
 
 
 class Offer(NamedTuple):
@@ -114,7 +118,7 @@ def offered(target: TargetDescription) -> Offer:
     from yuragi.targets import BrainTarget, reference_names, reference_target
 
     if target.reference is not None:
-        _known("target.reference", target.reference, reference_names())
+        check_known("target.reference", target.reference, reference_names())
         return _held(reference_target(target.reference), f"target.reference = '{target.reference}'")
     assert target.file is not None
     if not Path(target.file).is_file():
@@ -156,7 +160,7 @@ def _check_offer(key: str, arm: Arm, offer: Offer) -> None:
     if arm.penalty is not None:
         for layer, asked in arm.penalty.asks().items():
             if isinstance(asked.alpha, str):
-                _known(f"{key}.penalty.layers.{layer}", asked.alpha, offer.stages)
+                check_known(f"{key}.penalty.layers.{layer}", asked.alpha, offer.stages)
         if arm.penalty.needs_similarity and not offer.similarity:
             raise ValueError(f"{key}.penalty: it needs {offer.add_similarity}")
     if arm.noise is not None and arm.noise.needs_target:
@@ -171,23 +175,25 @@ def _check_offer(key: str, arm: Arm, offer: Offer) -> None:
 def _check_experiment(config: Config, name: str, experiment: Experiment) -> None:
     key = f"experiments.{name}"
     for arm in experiment.arms or ():
-        _known(f"{key}.arms", arm, config.arms)
+        check_known(f"{key}.arms", arm, config.arms)
     if "plain" not in config.arms_of(name):
         raise ValueError(f"{key}.arms: the arm 'plain' is missing; every other arm is compared with it")
     for arm in config.arms_of(name):
         _check_layers(f"arms.{arm}", config.arms[arm], f"{key}.network", experiment)
     if experiment.choice is not None:
-        _known(f"{key}.choice", experiment.choice, config.choices)
+        check_known(f"{key}.choice", experiment.choice, config.choices)
         rates = len(set(config.choices[experiment.choice].learning_rates))
         if experiment.place > rates:
             raise ValueError(f"{key}.place = {experiment.place}: choices.{experiment.choice} compares {rates} learning rates; lower it, or add rates")
     for arm in (experiment.memorisation.arms or ()) if experiment.memorisation else ():
-        _known(f"{key}.memorisation.arms", arm, config.arms_of(name))
+        check_known(f"{key}.memorisation.arms", arm, config.arms_of(name))
     _check_units(config, name)
     _check_ranks(config, name)
     check_studies(config, name)
     if not config.attacks:
         raise ValueError("attacks: none is given, but there are experiments; add one, for instance pgd: {kind: pgd}")
+    for attack in experiment.attacks or ():
+        check_known(f"{key}.attacks", attack, config.attacks)
     there = experiment.images.sizes()
     wanted = [("test_images", experiment.test_images, "test"), ("training.batch", experiment.training.batch, "train")]
     if experiment.memorisation is not None:
@@ -196,11 +202,28 @@ def _check_experiment(config: Config, name: str, experiment: Experiment) -> None
     for setting, value, part in wanted:
         if value > there.get(part, value):
             raise ValueError(f"{key}.{setting} = {value}: {key}.images has {there[part]} images in its part '{part}'; lower it to at most that")
+    _check_adversarial(config, name, experiment)
+
+
+def _check_adversarial(config: Config, name: str, experiment: Experiment) -> None:
+    """Adversarial training must fit the mini-batches and epochs of the experiment, those of its training on random labels too."""
+    trainings = {f"experiments.{name}.training": (experiment.training, config.arms_of(name))}
+    if experiment.memorisation is not None:
+        by_rote = experiment.memorisation.by_rote(experiment.training)
+        trainings[f"experiments.{name}.memorisation"] = (by_rote, config.studied_arms(name, "memorisation"))
+    for key, (training, arms) in trainings.items():
+        for arm in arms:
+            adversarial = config.arms[arm].adversarial
+            try:
+                if adversarial is not None:
+                    adversarial.check(training)
+            except InputError as error:
+                raise ValueError(f"arms.{arm}.adversarial with {key}: {error}") from None
 
 
 def _check_choice(config: Config, name: str) -> None:
     choice, key = config.choices[name], f"choices.{name}"
-    _known(f"{key}.experiment", choice.experiment, config.experiments)
+    check_known(f"{key}.experiment", choice.experiment, config.experiments)
     experiment = config.experiments[choice.experiment]
     _trained(key, choice.candidates, experiment.training)
     there, batch = experiment.images.sizes().get("train"), experiment.training.batch
@@ -279,10 +302,10 @@ def _check_hierarchies(config: Config) -> None:
         if hierarchy.network is None:
             known: Iterable[str] = config.responses()
         else:
-            _known(f"hierarchies.{name}.network", hierarchy.network, config.experiments)
+            check_known(f"hierarchies.{name}.network", hierarchy.network, config.experiments)
             known = config.experiments[hierarchy.network].network.names()
         for stage, source in hierarchy.stages.items():
-            _known(f"hierarchies.{name}.stages.{stage}", source, known)
+            check_known(f"hierarchies.{name}.stages.{stage}", source, known)
 
 
 def _check_null_comparison(config: Config) -> None:
@@ -293,16 +316,16 @@ def _check_null_comparison(config: Config) -> None:
     if not there:
         raise ValueError("null_comparison: there is no recording of spontaneous activity; name one under 'recordings', or set null")
     for name in wanted.recordings or ():
-        _known("null_comparison.recordings", name, there)
+        check_known("null_comparison.recordings", name, there)
     for group, names in wanted.groups.items():
         for name in names:
-            _known(f"null_comparison.groups.{group}", name, config.compared_recordings())
+            check_known(f"null_comparison.groups.{group}", name, config.compared_recordings())
         if len(set(names)) < 2:
             raise ValueError(f"null_comparison.groups.{group} = {list(names)}: a group needs two recordings; name more, or leave it out")
     if wanted.validation is not None:
-        _known("null_comparison.validation.recording", wanted.validation.recording, there)
+        check_known("null_comparison.validation.recording", wanted.validation.recording, there)
         for name in wanted.validation.fewer:
-            _known("null_comparison.validation.fewer", name, wanted.validation.sources)
+            check_known("null_comparison.validation.fewer", name, wanted.validation.sources)
         _check_windows("null_comparison.validation", wanted.validation, wanted.validation.recording, there)
     for name in config.compared_recordings():
         _check_windows("null_comparison", wanted, name, there)
@@ -359,8 +382,3 @@ def _check_autoregression(config: Config, name: str) -> None:
 def _setting(overrides: dict[str, dict[str, object]], section: str, name: str, key: str) -> str:
     """Where a setting of one recording stands: among the overrides, or in the section itself."""
     return f"{section}.overrides.{name}.{key}" if key in overrides.get(name, {}) else f"{section}.{key}"
-
-
-def _known(key: str, name: str, known: Iterable[str]) -> None:
-    if name not in known:
-        raise ValueError(str(unknown(f"{key}: the name", name, known)))

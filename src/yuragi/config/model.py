@@ -27,6 +27,7 @@ from yuragi.jobs.spectra import Estimation as SpectrumEstimation
 from yuragi.jobs.spontaneous import Estimation as AutoregressionEstimation
 from yuragi.jobs.target import Description as TargetDescription
 from yuragi.jobs.train import Arm
+from yuragi.jobs.transferability import Description as TransferDescription
 from yuragi.models.base import Architecture
 from yuragi.plugins import any_of
 from yuragi.regularizers.base import Asked
@@ -102,6 +103,12 @@ class Choice(Candidates):
     experiment: Name = Field(description="the experiment whose plain network and training images are used")
 
 
+class Transfer(TransferDescription):
+    """Networks that attacked images are carried between."""
+
+    experiments: tuple[Name, ...] = Field(min_length=1, description="the experiments whose networks take part, all on the same images")
+
+
 class Memorisation(MemorisationTest):
     """How fast and how far arms learn random labels."""
 
@@ -126,6 +133,9 @@ class Experiment(Studies):
     )
     l2_epsilons: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         (), description="sizes of further attacks: the Euclidean length of the change over all pixels and channels; none by default"
+    )
+    attacks: tuple[Name, ...] | None = Field(
+        None, min_length=1, description="the attacks that robust accuracy is measured under, by name; null takes all"
     )
     test_images: PositiveInt = Field(500, description="test images that are attacked")
 
@@ -170,6 +180,9 @@ class Config(Settings):
     evaluation: Evaluation = Field(Evaluation(), description="how attacked networks are scored")
     choices: dict[Name, Choice] = Field({}, description="choices of learning rate and epochs on validation images, under names of your own")
     experiments: dict[Name, Experiment] = Field({}, description="networks on image sets, under names of your own")
+    transfers: dict[Name, Transfer] = Field(
+        {}, description="do images that fool one network fool another? Networks of several seeds and architectures, under names of your own"
+    )
 
     @field_validator("recordings")
     @classmethod

@@ -111,6 +111,25 @@ class Plan:
         """The experiments that a study is made in."""
         return [name for name in self.config.experiments if self.config.studied_arms(name, study)]
 
+    def _is_adversarial(self, network: str) -> bool:
+        """Whether a network, by the name that `networks` gives it, is trained adversarially."""
+        return self.config.arms[network.partition("/")[2].rpartition("-seed")[0]].adversarial is not None
+
+    def transfer_images(self, name: str) -> str:
+        """The images that are carried between networks: those of the first experiment, and of all."""
+        return f"{self.results}/images/{self.config.transfers[name].experiments[0]}.nc"
+
+    def transfer_networks(self, name: str) -> list[str]:
+        """The networks that attacked images are carried between."""
+        wanted = self.config.transfers[name]
+        return [
+            f"{self.results}/networks/{experiment}/{arm}-seed{seed}.safetensors"
+            for experiment in wanted.experiments
+            for arm in wanted.arms
+            if arm in self.config.arms_of(experiment)
+            for seed in self.config.experiments[experiment].seeds
+        ]
+
     def spontaneous_target(self) -> list[str]:
         """The brain target, where it holds spontaneous activity that a network may be defended by."""
         target = self.config.target
@@ -193,6 +212,12 @@ class Plan:
             "certificates": self.study_files("certificates", "csv"),
             "corruptions": [f"{self.results}/corruptions/{name}.csv" for name in self._studied("corruptions")],
             "corruption_differences": [f"{self.results}/corruptions/{name}.differences.csv" for name in self._studied("corruptions")],
+            "single_attacks": [f"{self.results}/single_attacks/{name}.csv" for name in self._studied("single_attacks")],
+            "adversarial_gains": [f"{self.results}/single_attacks/{name}.gains.csv" for name in self._studied("single_attacks")],
+            "capacity": [f"{self.results}/single_attacks/{name}.capacity.csv" for name in self._studied("single_attacks")],
+            "adversarial_histories": [f"{self.results}/networks/{name}.history.csv" for name in self.networks() if self._is_adversarial(name)],
+            "transfers": [f"{self.results}/transfers/{name}.csv" for name in self.config.transfers],
+            "transfer_claims": [f"{self.results}/transfers/{name}.claims.csv" for name in self.config.transfers],
         }
         return {kind: files for kind, files in found.items() if files}
 

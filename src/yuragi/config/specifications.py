@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from yuragi.attacks.balls import Norm
+from yuragi.config.arm_descriptions import described_arms
 from yuragi.config.model import Config
 from yuragi.errors import InputError
 from yuragi.figures.base import figures
@@ -34,10 +35,13 @@ from yuragi.jobs import (
     ranking,
     rejection,
     robustness,
+    single_attacks,
+    single_attacks_summary,
     spectra,
     spontaneous,
     target,
     train,
+    transferability,
 )
 from yuragi.randomness import derive_seed
 from yuragi.settings import Settings
@@ -138,6 +142,23 @@ def _choose(config: Config, name: str) -> Settings:
     return choose.Spec(**_of(choose.Candidates, wanted), **own)
 
 
+def _transferability(config: Config, name: str) -> Settings:
+    wanted = config.transfers[name]
+    return transferability.Spec(
+        attacks=_attacks(config, wanted.attacks),
+        threat={"epsilons": wanted.epsilons},
+        test_images=wanted.test_images,
+        draws=wanted.draws,
+        chunk=config.chunk,
+        seed=_seed(config, "transferability", name),
+    )
+
+
+def _attacks(config: Config, names: tuple[str, ...] | None) -> dict[str, Any]:
+    """The attacks of these names, or all."""
+    return {name: attack for name, attack in config.attacks.items() if names is None or name in names}
+
+
 _WHOLE: dict[str, Callable[[Config, str], Settings]] = {
     "fetch": lambda config, name: fetch.Spec(dataset=_dataset(config, name)),
     "ingest": lambda config, name: ingest.Spec(dataset=_dataset(config, name), quality=config.quality),
@@ -154,8 +175,17 @@ _WHOLE: dict[str, Callable[[Config, str], Settings]] = {
     "target": _target,
     "figure": lambda config, name: figure.Spec(figure=figures()[name]()),
     "choose": _choose,
+    "transferability": _transferability,
 }
 """Jobs on what the whole run has under a name."""
+
+
+def _single_attacks_summary(config: Config, experiment: str) -> Settings:
+    wanted = config.experiments[experiment].single_attacks
+    assert wanted is not None
+    attacks, arms = _attacks(config, wanted.attacks), described_arms(config, experiment)
+    return single_attacks_summary.Spec(arms=arms, attacks=attacks, seed=_seed(config, "single_attacks_summary", experiment))
+
 
 _OF_EXPERIMENT: dict[str, Callable[[Config, str], Settings]] = {
     "activity": lambda config, experiment: activity.Spec(
@@ -166,6 +196,7 @@ _OF_EXPERIMENT: dict[str, Callable[[Config, str], Settings]] = {
     "robustness_l2": lambda config, experiment: robustness.Spec(seed=_seed(config, "robustness", experiment)),
     "adaptivity_summary": lambda config, experiment: adaptivity_summary.Spec(seed=_seed(config, "adaptivity_summary", experiment)),
     "corruptions": lambda config, experiment: corruptions.Spec(seed=_seed(config, "corruptions", experiment)),
+    "single_attacks_summary": _single_attacks_summary,
 }
 """Jobs on all networks of an experiment."""
 
@@ -193,7 +224,7 @@ def _attack(norm: Norm) -> Callable[[Config, str, str, str], Settings]:
     def spec(config: Config, experiment: str, arm: str, seed: str) -> Settings:
         wanted = config.experiments[experiment]
         return attack.Spec(
-            attacks=config.attacks,
+            attacks=_attacks(config, wanted.attacks),
             threat={"norm": norm, "epsilons": wanted.epsilons if norm == "linf" else wanted.l2_epsilons},
             test_images=wanted.test_images,
             evaluation=config.evaluation,
@@ -217,6 +248,20 @@ def _study(job: Any, study: str) -> Callable[[Config, str, str, str], Settings]:
     return spec
 
 
+def _single_attacks(config: Config, experiment: str, arm: str, seed: str) -> Settings:
+    wanted = config.experiments[experiment].single_attacks
+    assert wanted is not None
+    epsilons = wanted.epsilons or tuple(eps for eps in config.experiments[experiment].epsilons if eps > 0)
+    return single_attacks.Spec(
+        attacks=_attacks(config, wanted.attacks),
+        threat={"epsilons": epsilons},
+        test_images=wanted.test_images,
+        draws=wanted.draws,
+        chunk=config.chunk,
+        seed=_seed(config, "single_attacks", experiment, seed),
+    )
+
+
 _OF_NETWORK: dict[str, Callable[[Config, str, str, str], Settings]] = {
     "train": _train,
     "memorise": _memorise,
@@ -227,5 +272,6 @@ _OF_NETWORK: dict[str, Callable[[Config, str, str, str], Settings]] = {
     "adaptivity": _study(adaptivity, "adaptivity"),
     "certify": _study(certify, "certificates"),
     "corrupt": _study(corrupt, "corruptions"),
+    "single_attacks": _single_attacks,
 }
 """Jobs on one network: the experiment, the arm and the seed."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from yuragi.jobs import adaptivity, certify, corrupt, feature_space, masking
+from yuragi.jobs import adaptivity, certify, corrupt, feature_space, masking, single_attacks
 from yuragi.settings import Name, Settings
 
-STUDIES = ("masking", "feature_space", "adaptivity", "certificates", "corruptions")
+STUDIES = ("masking", "feature_space", "adaptivity", "certificates", "corruptions", "single_attacks")
 """The keys of an experiment that hold a study."""
 
 Arms = tuple[Name, ...] | None
@@ -43,6 +43,12 @@ class Corruptions(corrupt.Description):
     arms: Arms = Field(None, description="the arms that see corrupted images, by name; null takes all of the experiment")
 
 
+class SingleAttacks(single_attacks.Description):
+    """Attacks each by itself: label leaking, and adversarial beside ordinary training."""
+
+    arms: Arms = Field(None, description="the arms that are attacked, by name; null attacks all of the experiment")
+
+
 class Studies(Settings):
     """The studies of an experiment."""
 
@@ -51,3 +57,6 @@ class Studies(Settings):
     adaptivity: Adaptivity | None = Field(None, description="attackers that adapt to noise against defences by noise; null leaves it out")
     certificates: Certificates | None = Field(None, description="certificates by randomised smoothing; null leaves it out")
     corruptions: Corruptions | None = Field(None, description="accuracy under random corruptions; null leaves it out")
+    single_attacks: SingleAttacks | None = Field(
+        None, description="attacks each by itself, for label leaking and for what adversarial training buys; null leaves it out"
+    )

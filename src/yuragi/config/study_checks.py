@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from yuragi.attacks.balls import checked_eps
 from yuragi.config.studies import STUDIES
-from yuragi.errors import unknown
+from yuragi.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from yuragi.config.model import Config, Experiment
+    from yuragi.config.model import Config, Experiment, Transfer
+    from yuragi.config.studies import SingleAttacks
 
-SIZES = {"masking": "images", "feature_space": "images", "adaptivity": "test_images", "certificates": "test_images", "corruptions": "test_images"}
-"""The keys that say how many test images a study looks at."""
+SIZES = {"masking": "images", "feature_space": "images"}
+"""The keys that say how many test images a study looks at, where it is not `test_images`."""
 
 
 def check_studies(config: Config, name: str) -> None:
@@ -23,16 +26,62 @@ def check_studies(config: Config, name: str) -> None:
             continue
         key = f"experiments.{name}.{study}"
         for arm in wanted.arms or ():
-            if arm not in config.arms_of(name):
-                raise ValueError(str(unknown(f"{key}.arms: the name", arm, config.arms_of(name))))
+            check_known(f"{key}.arms", arm, config.arms_of(name))
         there = experiment.images.sizes().get("test")
-        value = getattr(wanted, SIZES[study]) if study in SIZES else None
-        if there is not None and value is not None and value > there:
-            raise ValueError(
-                f"{key}.{SIZES[study]} = {value}: experiments.{name}.images has {there} images in its part 'test'; lower it to at most that"
-            )
+        size = SIZES.get(study, "test_images")
+        value = getattr(wanted, size)
+        if there is not None and value > there:
+            raise ValueError(f"{key}.{size} = {value}: experiments.{name}.images has {there} images in its part 'test'; lower it to at most that")
         _check_layers(config, name, study, key)
+    if experiment.single_attacks is not None:
+        key = f"experiments.{name}.single_attacks"
+        if not experiment.single_attacks.epsilons and not any(experiment.epsilons):
+            raise ValueError(f"{key}.epsilons: experiments.{name}.epsilons holds 0 alone; give sizes above 0 in one of them")
+        _check_attacks(config, key, experiment.single_attacks)
     _check_training_images(experiment, name)
+
+
+def check_transfer(config: Config, name: str) -> None:
+    """A `ValueError` of one line names the first key of a transfer that does not fit, its value and the remedy."""
+    key, wanted = f"transfers.{name}", config.transfers[name]
+    for experiment in wanted.experiments:
+        check_known(f"{key}.experiments", experiment, config.experiments)
+    first, *others = wanted.experiments
+    for experiment in others:
+        if config.experiments[experiment].images != config.experiments[first].images:
+            raise ValueError(
+                f"{key}.experiments: '{experiment}' has other images than '{first}', and attacked images are shown to the networks of both; give "
+                "both the same images"
+            )
+    for arm in wanted.arms:
+        check_known(f"{key}.arms", arm, {each for experiment in wanted.experiments for each in config.arms_of(experiment)})
+    found = sum(
+        len(config.experiments[experiment].seeds) * len(set(wanted.arms) & set(config.arms_of(experiment))) for experiment in wanted.experiments
+    )
+    if found < 2:
+        raise ValueError(f"{key}: it names one network, and images are carried from one to another; add seeds, arms or experiments")
+    there = config.experiments[first].images.sizes().get("test")
+    if there is not None and wanted.test_images > there:
+        raise ValueError(
+            f"{key}.test_images = {wanted.test_images}: experiments.{first}.images has {there} images in its part 'test'; lower it to at most that"
+        )
+    _check_attacks(config, key, wanted)
+
+
+def _check_attacks(config: Config, key: str, wanted: SingleAttacks | Transfer) -> None:
+    for attack in wanted.attacks or ():
+        check_known(f"{key}.attacks", attack, config.attacks)
+    for eps in wanted.epsilons or ():
+        try:
+            checked_eps(eps)
+        except InputError as error:
+            raise ValueError(f"{key}.epsilons: {error}") from None
+
+
+def check_known(key: str, name: str, known: Iterable[str]) -> None:
+    """A `ValueError` where the name is not among those that there are, which lists them."""
+    if name not in known:
+        raise ValueError(str(unknown(f"{key}: the name", name, known)))
 
 
 def _check_layers(config: Config, name: str, study: str, key: str) -> None:

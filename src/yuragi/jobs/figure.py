@@ -52,6 +52,12 @@ def run(
     certificates: list[InputPath] | None = None,
     corruptions: list[InputPath] | None = None,
     corruption_differences: list[InputPath] | None = None,
+    single_attacks: list[InputPath] | None = None,
+    adversarial_gains: list[InputPath] | None = None,
+    capacity: list[InputPath] | None = None,
+    adversarial_histories: list[InputPath] | None = None,
+    transfers: list[InputPath] | None = None,
+    transfer_claims: list[InputPath] | None = None,
 ) -> None:
     """Write the table as CSV and the drawing as SVG, or as the drawing's suffix says."""
     import pandas as pd
@@ -94,6 +100,12 @@ def run(
         "certificates": certificates,
         "corruptions": corruptions,
         "corruption_differences": corruption_differences,
+        "single_attacks": single_attacks,
+        "adversarial_gains": adversarial_gains,
+        "capacity": capacity,
+        "adversarial_histories": adversarial_histories,
+        "transfers": transfers,
+        "transfer_claims": transfer_claims,
     }
     results = {kind: files for kind, files in given.items() if files}
     for kind in spec.figure.needs:

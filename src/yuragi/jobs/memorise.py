@@ -98,6 +98,7 @@ def run(
         fractions=spec.fractions,
         penalty=spec.arm.penalty,
         target=brain,
+        adversarial=spec.arm.adversarial,
         held_out=held_out,
         draws=spec.draws,
         scratch=scratch,

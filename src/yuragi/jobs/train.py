@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from yuragi.jobs.base import InputPath, Job, OutputPath
 from yuragi.models.base import Architecture
@@ -13,6 +13,7 @@ from yuragi.noise.base import Noise
 from yuragi.plugins import any_of
 from yuragi.regularizers.base import Penalty
 from yuragi.settings import Settings, validate
+from yuragi.training.adversarial import AdversarialTraining
 from yuragi.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class Arm(Settings):
     noise: any_of("yuragi.noise", Noise) | None = Field(None, description="noise inside the network, in training and afterwards")
     front_end: any_of("yuragi.models.front_ends", FrontEnd) | None = Field(None, description="what stands before the first layer")
     whitened: str | None = Field(None, description="the layer whose activity is whitened before the next one")
+    adversarial: AdversarialTraining | None = Field(None, description="adversarial images in every mini-batch; null: none")
+    width: PositiveFloat = Field(1.0, description="multiplier of the channels and units of all hidden layers")
+    batch_norm: bool | None = Field(None, description="whether the network has batch normalisation; null: as the network says")
 
     @property
     def needs_target(self) -> bool:
@@ -34,8 +38,10 @@ class Arm(Settings):
 
     def architecture(self, network: Architecture) -> Architecture:
         """The network's layout as this arm has it."""
-        changed = {key: value for key, value in (("front_end", self.front_end), ("whitened", self.whitened)) if value is not None}
-        return validate(type(network), network.model_dump() | changed, "arm") if changed else network
+        own = {"front_end": self.front_end, "whitened": self.whitened, "batch_norm": self.batch_norm}
+        changed = {key: value for key, value in own.items() if value is not None}
+        changed_network = validate(type(network), network.model_dump() | changed, "arm") if changed else network
+        return changed_network if self.width == 1 else changed_network.widened(self.width)
 
 
 def chosen_training(training: TrainingSettings, choice: InputPath | None, place: int) -> TrainingSettings:
@@ -99,10 +105,13 @@ def run(
     live: str = "",
 ) -> None:
     """Train, write the network and its learning history, and only then remove the checkpoint."""
+    import sys
+
     from yuragi.datasets.splits import split
     from yuragi.files import read_netcdf, write_table
     from yuragi.training.build import build_network
     from yuragi.training.checkpoint import save_network
+    from yuragi.training.overfitting import catastrophic_epoch
     from yuragi.training.standard import remove_checkpoint, train
 
     brain = target_of(spec.arm, target)
@@ -120,6 +129,7 @@ def run(
         seed=spec.seed,
         penalty=spec.arm.penalty,
         target=brain,
+        adversarial=spec.arm.adversarial,
         validation=split(data, "test"),
         scratch=scratch,
         key=key,
@@ -129,6 +139,14 @@ def run(
         live=live or None,
         description=f"training {network.stem}, epochs",
     )
+    if "watched_pgd_accuracy" in table:
+        overfitted = catastrophic_epoch(table.to_dict("records"))
+        if overfitted is not None:
+            print(
+                f"catastrophic overfitting in epoch {overfitted}: robust to the attack of the training and no more to PGD; give that attack a random "
+                "start and smaller steps, or train on pgd",
+                file=sys.stderr,
+            )
     write_table(table, history)
     save_network(built, spec.canonical() | {"network": architecture.model_dump(mode="json"), "training": training.canonical()}, network)
     remove_checkpoint(scratch, key)

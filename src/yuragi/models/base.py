@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import Field, model_validator
 
@@ -31,6 +31,9 @@ class NoiseSpecification(Protocol):
 
 class Architecture(Plugin):
     """A network's layout, free of weights."""
+
+    width_keys: ClassVar[tuple[str, ...]]
+    """The settings that are numbers of channels or units, alone or in lists."""
 
     front_end: any_of("yuragi.models.front_ends", FrontEnd) | None = Field(
         None, description="what stands before the first layer, as the layer `front_end`; null: nothing"
@@ -91,6 +94,15 @@ class Architecture(Plugin):
             modules[name] = specification.build(network.width(name), target, own)
         return Network(layers, n_classes, normalisation, modules, image_shape=image_shape)
 
+    def widened(self, factor: float) -> Architecture:
+        """The same layout with so many times the channels and units in every hidden layer, rounded, one at least.
+
+        >>> from yuragi.models.vgg import VGG
+        >>> VGG(groups=((8,), (16, 16)), hidden=32).widened(0.5).groups
+        ((4,), (8, 8))
+        """
+        return type(self).model_validate(self.model_dump() | {key: _scaled(getattr(self, key), factor) for key in self.width_keys})
+
     def names(self) -> tuple[str, ...]:
         """The names of the layers in order, known without building a network: the configuration is checked with them."""
         own = [inserted for name in self.own_names() for inserted in ((name, f"{name}_whitened") if name == self.whitened else (name,))]
@@ -128,6 +140,10 @@ class Architecture(Plugin):
     @abstractmethod
     def own_layers(self, image_shape: tuple[int, int, int], n_classes: int, generator: torch.Generator) -> dict[str, torch.nn.Module]:
         """The freshly initialised modules of `own_names`, in order; the last one returns logits."""
+
+
+def _scaled(widths: Any, factor: float) -> Any:
+    return tuple(_scaled(each, factor) for each in widths) if isinstance(widths, tuple) else max(1, round(widths * factor))
 
 
 def _channels(modules: Mapping[str, torch.nn.Module], image_shape: tuple[int, int, int]) -> int:

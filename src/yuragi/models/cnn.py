@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -31,6 +31,8 @@ class CNN(Architecture):
     >>> {name: network.width(name) for name in network.layer_names}
     {'conv1': 1024, 'conv2': 512, 'hidden1': 32, 'output': 10}
     """
+
+    width_keys: ClassVar = ("channels", "hidden")
 
     kind: Literal["cnn"] = "cnn"
     channels: tuple[Width, Width] = Field((16, 32), description="Channels of `conv1` and `conv2`.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,8 @@ class Perceptron(Architecture):
     >>> network.layer_names
     ('hidden1', 'hidden2', 'output')
     """
+
+    width_keys: ClassVar = ("hidden",)
 
     kind: Literal["perceptron"] = "perceptron"
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,8 @@ class ResNet18(Architecture):
     >>> {name: tuple(network.activities(torch.zeros(2, 3, 32, 32), [name], flat=False)[name].shape[1:]) for name in network.layer_names}
     {'stem': (8, 32, 32), 'stage1': (8, 32, 32), 'stage2': (16, 16, 16), 'stage3': (32, 8, 8), 'stage4': (64, 4, 4), 'output': (10,)}
     """
+
+    width_keys: ClassVar = ("width",)
 
     kind: Literal["resnet18"] = "resnet18"
     width: Annotated[int, Field(ge=1)] = Field(64, description="Channels of the stem and of `stage1`; they double from stage to stage.")

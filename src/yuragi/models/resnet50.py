@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -38,6 +38,8 @@ class ResNet50(Architecture):
     >>> {name: tuple(network.activities(torch.zeros(2, 3, 64, 64), [name], flat=False)[name].shape[1:]) for name in network.layer_names}
     {'stem': (4, 16, 16), 'stage1': (16, 16, 16), 'stage2': (32, 8, 8), 'stage3': (64, 4, 4), 'stage4': (128, 2, 2), 'output': (10,)}
     """
+
+    width_keys: ClassVar = ("width",)
 
     kind: Literal["resnet50"] = "resnet50"
     width: Annotated[int, Field(ge=1)] = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,8 @@ class VGG(Architecture):
     >>> {name: network.width(name) for name in network.layer_names}
     {'conv1': 1568, 'conv2': 3136, 'conv3': 784, 'hidden1': 32, 'output': 10}
     """
+
+    width_keys: ClassVar = ("groups", "hidden")
 
     kind: Literal["vgg"] = "vgg"
     groups: tuple[Annotated[tuple[Width, ...], Field(min_length=1)], ...] = Field(

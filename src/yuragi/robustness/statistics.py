@@ -6,14 +6,13 @@ Seeds and images are both samples, and both are resampled: see `yuragi.robustnes
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 import lazy_loader as lazy
-from jaxtyping import Float
 
 from yuragi.errors import InputError, unknown
 from yuragi.multiple_tests import holm
+from yuragi.robustness._arms import arms_of
 from yuragi.robustness._bootstrap import ImageWeights, SeedWeights, check_resampling, interval, replicated, two_sided
 
 np = lazy.load("numpy")
@@ -51,7 +50,7 @@ def summarise(
     """
     check_resampling(resamples, level)
     rows = []
-    for arm in _arms(per_network, measure).values():
+    for arm in arms_of(per_network, measure).values():
         n_seeds, n_attacks, n_budgets, n_images = arm.correct.shape
         cells = arm.correct.reshape(n_seeds, -1, n_images)
         replicates = replicated(cells, SeedWeights(generator, n_seeds, resamples), ImageWeights(generator, n_images, resamples))
@@ -108,7 +107,7 @@ def paired_differences(
     Errors: `InputError` as for `summarise`, for a reference or ε that is not there, and when no other arm is.
     """
     check_resampling(resamples, level)
-    arms = _arms(per_network, measure)
+    arms = arms_of(per_network, measure)
     if reference not in arms:
         raise unknown("arm", reference, arms)
     others = [arm for name, arm in arms.items() if name != reference]
@@ -147,57 +146,3 @@ def paired_differences(
     table = pd.concat(tables, ignore_index=True)
     table.insert(table.columns.get_loc("p") + 1, "p_holm", table.groupby("attack")["p"].transform(lambda p: holm(p.to_numpy())))
     return table
-
-
-@dataclass(frozen=True)
-class _Arm:
-    name: str
-    seeds: tuple[int, ...]
-    attacks: list[str]
-    epsilons: Float[np.ndarray, " epsilon"]
-    correct: Float[np.ndarray, "seed attack epsilon image"]
-    clean: Float[np.ndarray, "seed image"]
-
-    def curve_values(self, epsilon: float | int | None) -> Float[np.ndarray, "seed cell image"]:
-        """Per image the accuracy at ε, or its mean over ε, for each attack, and last for clean images."""
-        if epsilon is None:
-            if len(self.epsilons) < 2:
-                raise InputError(f"epsilon: the area under the curve needs two ε or more, found {len(self.epsilons)}; give epsilon")
-            values = np.trapezoid(self.correct, self.epsilons, axis=2) / (self.epsilons[-1] - self.epsilons[0])
-        else:
-            here = np.isclose(self.epsilons, epsilon, rtol=1e-9, atol=1e-12)
-            if not here.any():
-                raise InputError(f"epsilon = {epsilon:g} was not evaluated; choose one of {', '.join(f'{e:g}' for e in self.epsilons)}")
-            values = self.correct[:, :, here.argmax()]
-        return np.concatenate([values, self.clean[:, None]], axis=1)
-
-
-def _arms(per_network: Iterable[xr.Dataset], measure: str) -> dict[str, _Arm]:
-    """The results by arm, arms in the order in which they come and seeds sorted."""
-    results: dict[str, dict[int, xr.Dataset]] = {}
-    first: xr.Dataset | None = None
-    for result in per_network:
-        missing = [name for name in ("arm", "seed") if name not in result.coords or result[name].ndim]
-        if missing:
-            raise InputError(f"per_network: a result lacks the scalar coordinate '{missing[0]}'; add it with assign_coords")
-        arm, seed = str(result["arm"].item()), int(result["seed"].item())
-        first = result if first is None else first
-        for name in ("attack", "epsilon", "image", "label"):
-            if not np.array_equal(result[name].values, first[name].values):
-                raise InputError(f"per_network: arm '{arm}', seed {seed} has another '{name}' than the first result; evaluate all networks alike")
-        if seed in results.setdefault(arm, {}):
-            raise InputError(f"per_network: arm '{arm}', seed {seed} is given twice; give each network once")
-        results[arm][seed] = result
-    if first is None:
-        raise InputError("per_network: no results; give at least one")
-    return {
-        arm: _Arm(
-            name=arm,
-            seeds=tuple(sorted(by_seed)),
-            attacks=[str(name) for name in first["attack"].values],
-            epsilons=first["epsilon"].values.astype(float),
-            correct=np.stack([by_seed[s][measure].transpose("attack", "epsilon", "image").values for s in sorted(by_seed)]).astype(float),
-            clean=np.stack([by_seed[s][f"clean_{measure}"].values for s in sorted(by_seed)]).astype(float),
-        )
-        for arm, by_seed in results.items()
-    }

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "settings": ["TrainingSettings"],
+        "adversarial": ["AdversarialTraining"],
         "build": ["build_network"],
         "sweep": ["choose_settings", "best"],
         "memorisation": ["memorise"],

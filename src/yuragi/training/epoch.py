@@ -12,6 +12,7 @@ import torch
 from yuragi.models._statistics import frozen_statistics
 from yuragi.randomness import derive_seed
 from yuragi.regularizers.base import Batch, Penalty, State
+from yuragi.training.adversarial import AdversarialTraining
 from yuragi.training.augmentation import Augmentation
 from yuragi.training.devices import seeded_generator
 from yuragi.training.examples import Examples
@@ -37,7 +38,7 @@ class Task:
         as it is trained
     training
         the images to train on, with the labels to learn
-    settings, seed, penalty, target, chunk
+    settings, seed, penalty, target, adversarial, chunk
         as given to `train`
     """
 
@@ -47,6 +48,7 @@ class Task:
     seed: int
     penalty: Penalty | None
     target: BrainTarget | None
+    adversarial: AdversarialTraining | None
     chunk: int
 
     def generator(self, *names: object, device: torch.device | str = "cpu") -> torch.Generator:
@@ -74,6 +76,8 @@ def one_epoch(
     own = (rank,) if rank else ()
     noise = task.generator("noise", epoch, *own, device=device)
     drawn = task.generator("penalty", epoch, *own, device=device)
+    adversarial = task.adversarial if task.adversarial is not None and epoch > task.adversarial.clean_epochs else None
+    attacking = task.generator("adversarial", epoch, *own, device=device)
     measuring = task.generator("penalty's measurement", epoch, device=device)
     # On the processor, so that every device meets the same images in the same order and cut in the same way.
     order = torch.randperm(count, generator=task.generator("order", epoch))
@@ -84,7 +88,7 @@ def one_epoch(
     batches = order.to(task.training.images.device).tensor_split(ceil(count / settings.batch))
     first = (epoch - 1) * len(batches)
     # Sums stay on the device until the epoch's end: reading one waits for all that was queued before it.
-    losses, penalties, correct = sums = torch.zeros(3, len(batches), device=device)
+    losses, penalties, correct, attacked, attacked_correct = sums = torch.zeros(5, len(batches), device=device)
     network.train()
     started = time.monotonic()
     for step, whole in enumerate(batches):
@@ -102,11 +106,17 @@ def one_epoch(
             images, labels = batch.images if augmentation is None else augmentation.of(batch.images, which), batch.labels
             if settings.channels_last:
                 images = images.contiguous(memory_format=torch.channels_last)
+            part = 0 if adversarial is None else adversarial.part(len(which), settings)
+            if adversarial is not None and part:
+                made = adversarial.attacked(network, images[:part], labels[:part], attacking, chunk=task.chunk)
+                images = torch.cat([made, images[part:]])
+            apart = part if adversarial is not None and adversarial.batch_norm == "separate" else 0
             with fabric.autocast():
-                logits, activities = forward(images, noise, penalty.reads() if penalty is not None and due else ())
-            loss = torch.nn.functional.cross_entropy(logits, labels)
+                logits, activities = forward(images, noise, penalty.reads() if penalty is not None and due else (), apart)
+            loss = torch.nn.functional.cross_entropy(logits, labels) if adversarial is None else adversarial.loss(logits, labels, part)
             losses[step] = loss.detach() * len(which)
-            correct[step] = (logits.argmax(1) == labels).sum()
+            right = logits.argmax(1) == labels
+            correct[step], attacked[step], attacked_correct[step] = right.sum(), part, right[:part].sum()
             if penalty is not None and due:
                 with frozen_statistics(network):
                     added = penalty.every * penalty.loss(Batch(network, images, labels, logits, activities, drawn), state)
@@ -122,12 +132,16 @@ def one_epoch(
             _check_losses(losses[: step + 1], epoch, settings)
     if processes > 1:
         sums = fabric.all_reduce(sums, reduce_op="sum")
-    totals = sums.cpu().double().sum(1) / count
+    *totals, attacks, survived = sums.cpu().double().sum(1).tolist()
     seconds = time.monotonic() - started
     network.eval()
     _check_losses(sums[0], epoch, settings)
     _check_parameters(network, len(batches), epoch, settings)
-    row = {"epoch": epoch} | dict(zip(("loss", "penalty", "train_accuracy"), totals.tolist(), strict=True))
+    row = {"epoch": epoch} | {name: total / count for name, total in zip(("loss", "penalty", "train_accuracy"), totals, strict=True)}
+    if task.adversarial is not None:
+        row["adversarial"] = int(adversarial is not None)
+    if attacks:
+        row["adversarial_train_accuracy"] = survived / attacks
     return row | (penalty.report(state) if penalty is not None else {}), state, seconds
 
 

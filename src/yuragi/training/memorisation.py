@@ -21,6 +21,7 @@ from yuragi.training.standard import remove_checkpoint, train
 
 if TYPE_CHECKING:
     from yuragi.targets import BrainTarget
+    from yuragi.training.adversarial import AdversarialTraining
 
 
 def memorise(
@@ -33,6 +34,7 @@ def memorise(
     fractions: Sequence[float] = (0.5, 1.0),
     penalty: Penalty | None = None,
     target: BrainTarget | None = None,
+    adversarial: AdversarialTraining | None = None,
     held_out: tuple[np.ndarray, np.ndarray] | None = None,
     draws: int = 8,
     scratch: str | os.PathLike[str] | None = None,
@@ -59,7 +61,7 @@ def memorise(
         as for `yuragi.training.train`; networks of the same seed meet the same random labels
     fractions
         of labels that are drawn at random, each in (0, 1]
-    penalty, target, device, chunk
+    penalty, target, adversarial, device, chunk
         as for `yuragi.training.train`
     held_out
         images and true labels for the column ``held_out_accuracy``
@@ -92,6 +94,7 @@ def memorise(
             seed=seed,
             penalty=penalty,
             target=target,
+            adversarial=adversarial,
             validation=held_out,
             measure=_Measure(torch.from_numpy(images), torch.from_numpy(drawn), torch.from_numpy(where), seed, draws, chunk),
             scratch=scratch,

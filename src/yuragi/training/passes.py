@@ -15,13 +15,27 @@ class TrainingPass(torch.nn.Module):
 
     A network without noise gives both in one pass. A stochastic one takes a second, and that leaves running statistics alone: they belong to the
     network as it answers, with its noise, and move once a step.
+
+    The first ``apart`` images, where there are any, are normalised by themselves, and the running statistics do not see them.
     """
 
     def __init__(self, network: torch.nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, images: torch.Tensor, noise: torch.Generator, layers: tuple[str, ...]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    def forward(
+        self, images: torch.Tensor, noise: torch.Generator, layers: tuple[str, ...], apart: int = 0
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        if not apart:
+            return self._together(images, noise, layers)
+        with frozen_statistics(self.network):
+            first, of_first = self._together(images[:apart], noise, layers)
+        if apart == len(images):
+            return first, of_first
+        rest, of_rest = self._together(images[apart:], noise, layers)
+        return torch.cat([first, rest]), {layer: torch.cat([of_first[layer], of_rest[layer]]) for layer in layers}
+
+    def _together(self, images: torch.Tensor, noise: torch.Generator, layers: tuple[str, ...]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         network, dtype = self.network, images.dtype
         if not layers:
             return network(images, noise).to(dtype), {}

@@ -23,6 +23,7 @@ from yuragi.training.store import differences, read_tensors, tensors_digest, wri
 
 if TYPE_CHECKING:
     from yuragi.targets import BrainTarget
+    from yuragi.training.adversarial import AdversarialTraining
 
 
 def checkpoint_path(scratch: str | os.PathLike[str], key: str) -> Path:
@@ -54,6 +55,7 @@ def specification(
     seed: int,
     penalty: Penalty | None,
     target: BrainTarget | None,
+    adversarial: AdversarialTraining | None,
     device: torch.device,
     devices: int,
 ) -> dict[str, Any]:
@@ -71,6 +73,7 @@ def specification(
         "seed": seed,
         "penalty": penalty.model_dump(mode="json") if penalty else None,
         "target": _target_digest(penalty, target),
+        "adversarial": adversarial.canonical() if adversarial else None,
         "network": hashlib.sha256(str(network).encode()).hexdigest(),
         "noise": {name: noise.record() for name, noise in network.noise.items()},
         "parameters": tensors_digest(network.state_dict()),

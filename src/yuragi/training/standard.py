@@ -18,6 +18,7 @@ from yuragi.errors import InputError
 from yuragi.progress import track
 from yuragi.regularizers.base import Penalty
 from yuragi.training.accuracy import accuracy, measured
+from yuragi.training.adversarial import AdversarialTraining
 from yuragi.training.devices import check_number, deterministic, fastest, resolve_device
 from yuragi.training.epoch import Task, one_epoch
 from yuragi.training.examples import Examples, checked
@@ -29,6 +30,7 @@ from yuragi.training.processes import DivergedError, fabric_for, launched
 from yuragi.training.resume import Progress, checkpoint_path, load_progress, remove_checkpoint, save_progress, specification
 from yuragi.training.settings import TrainingSettings
 from yuragi.training.stopping import best_epoch, is_over
+from yuragi.training.watching import under_attack
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -50,6 +52,7 @@ def train(
     seed: int,
     penalty: Penalty | None = None,
     target: BrainTarget | None = None,
+    adversarial: AdversarialTraining | None = None,
     validation: tuple[np.ndarray | torch.Tensor, np.ndarray | torch.Tensor] | None = None,
     scratch: str | os.PathLike[str] | None = None,
     key: str = "training",
@@ -82,6 +85,8 @@ def train(
         a penalty on hidden activity
     target
         the brain target, where the penalty names its stages
+    adversarial
+        replaces a part of every mini-batch by adversarial images; a penalty then acts on the activity that the mixed mini-batch causes
     validation
         held-out images and labels, for the column ``held_out_accuracy``: nothing is decided by them
     scratch, key
@@ -102,13 +107,17 @@ def train(
 
     Returns one row an epoch: ``epoch`` (1-based), ``loss`` (minimised, mean over images, weight decay aside), ``penalty`` (its part of the
     loss), ``train_accuracy`` (of the mini-batches as they were met), what the penalty reports, with images held aside ``validation_loss`` and
-    ``validation_accuracy`` and, with ``validation``, ``held_out_accuracy``. An `InputError` tells images or labels that do not fit, a training
-    that diverged (its last good checkpoint stays) and memory that does not suffice.
+    ``validation_accuracy`` and, with ``validation``, ``held_out_accuracy``. With adversarial training also ``adversarial`` (whether the epoch had
+    adversarial images, 0 or 1), ``adversarial_train_accuracy`` (on those of the mini-batches) and, of images held out or aside,
+    ``watched_clean_accuracy``, ``watched_attack_accuracy`` (under the training's attack at its largest ε) and ``watched_pgd_accuracy``. An
+    `InputError` tells images or labels that do not fit, a training that diverged (its last good checkpoint stays) and memory that does not suffice.
     """
     where = resolve_device(device)
     check_number(where, devices, settings.batch)
     if penalty is not None:
         penalty.check(target)
+    if adversarial is not None:
+        adversarial.check(settings)
     given = checked(network, images, labels)
     held_out = checked(network, *validation, "held-out ") if validation is not None else None
     training, aside = given.divided(settings.validation_fraction, seed)
@@ -120,13 +129,13 @@ def train(
         everything = {"images": given.images, "labels": given.labels}
         if held_out is not None:
             everything |= {"held-out images": held_out.images, "held-out labels": held_out.labels}
-        spec = specification(network, everything, settings, seed, penalty, target, where, devices)
+        spec = specification(network, everything, settings, seed, penalty, target, adversarial, where, devices)
     if settings.random_labels:
         drawn, _ = randomised_labels(training.labels.cpu().numpy(), settings.random_labels, network.n_classes, seed)
         training = Examples(training.images, torch.from_numpy(drawn).to(training.labels.device))
     if devices > 1:
         network.cpu()  # whose memory processes can share
-    run = _Run(Task(network, training, settings, seed, penalty, target, chunk), aside, held_out, path, spec, live, measure, description)
+    run = _Run(Task(network, training, settings, seed, penalty, target, adversarial, chunk), aside, held_out, path, spec, live, measure, description)
     history = launched(fabric_for(where, devices, settings), _trained, run)
     network.to(where).eval()
     return pd.DataFrame(history)
@@ -221,6 +230,13 @@ def _watched(run: _Run, epoch: int) -> dict[str, float]:
         if run.held_out is not None:
             generator = task.generator("held-out", epoch, device=device)
             watched["held_out_accuracy"] = accuracy(task.network, run.held_out.images, run.held_out.labels, generator, chunk=task.chunk)
+        examples = run.held_out if run.held_out is not None else run.aside
+        if task.adversarial is not None and examples is not None:
+
+            def generator(purpose: str) -> torch.Generator:
+                return task.generator("watched", purpose, epoch, device=device)
+
+            watched |= under_attack(task.network, examples, task.adversarial, generator, chunk=task.chunk)
         if run.measure is not None:
             watched |= run.measure(task.network, epoch)
     return watched
