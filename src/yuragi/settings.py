@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -21,6 +21,17 @@ def _in_order(ranks: tuple[int, int]) -> tuple[int, int]:
         raise ValueError(f"[{first}, {last}] is no range to fit: it needs 1 <= first and at least three ranks")
     return ranks
 
+
+def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"{list(values)} names a value twice; name each once")
+    return values
+
+
+Value = TypeVar("Value")
+
+EachOnce = Annotated[tuple[Value, ...], AfterValidator(_each_once)]
+"""A list without repeats."""
 
 RankRange = Annotated[tuple[int, int], AfterValidator(_in_order), Field(description="first and last rank of the fit, 1-based and inclusive")]
 

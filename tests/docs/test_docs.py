@@ -12,16 +12,21 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
 
 from yuragi.__main__ import main
+from yuragi.attacks.base import BallAttack
+from yuragi.config.arm_descriptions import described_arms
 from yuragi.config.model import read_config
 from yuragi.config.plan import Plan
 from yuragi.config.studies import STUDIES
+from yuragi.figures.base import figures
 from yuragi.jobs.base import names as commands
+from yuragi.plugins import discover
 
 ROOT = Path(__file__).parents[2]
 WRITTEN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -87,7 +92,7 @@ def blocks(page: str, language: str) -> list[tuple[str | None, str]]:
     return [(title or None, code) for title, code in found]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/networks.md", "docs/robustness.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/networks.md", "docs/robustness.md", "docs/adversarial_training.md"])
 def test_python_blocks_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
@@ -121,6 +126,28 @@ def test_the_configurations_of_attacks_are_valid() -> None:
                 if getattr(wanted, study) is not None:
                     arm = plan.config.studied_arms(experiment, study)[0]
                     plan.spec(JOBS.get(study, study), f"{experiment}/{arm}-seed0")
+        for transfer in plan.config.transfers:
+            plan.spec("transferability", transfer)
+
+
+def test_the_configuration_of_adversarial_training_is_valid_and_has_every_method_beside_its_ordinary_arm() -> None:
+    complete: dict[str, Any] = {"name": "page"}
+    for _, code in blocks("docs/adversarial_training.md", "yaml"):
+        complete |= yaml.safe_load(code)
+    plan = Plan(read_config(complete, "docs/adversarial_training.md"))
+    assert all(plan.spec("train", network) for network in plan.networks())
+    assert all(plan.spec("transferability", name) for name in plan.config.transfers)
+    (experiment,) = (name for name, wanted in plan.config.experiments.items() if wanted.single_attacks is not None)
+    assert plan.spec("single_attacks_summary", experiment)
+    described = described_arms(plan.config, experiment)
+    assert {arm.method for arm in described.values()} == {None, *discover("yuragi.attacks", BallAttack)} - {"random_noise"}
+    assert all(arm.ordinary for arm in described.values() if arm.method)
+    shown = {name for name, chosen in figures().items() if {"single_attacks", "adversarial_histories", "transfers"} & set(chosen.needs)}
+    assert len(shown) == 7
+    assert shown <= set(plan.figures())
+    # Each of them is explained.
+    page = PAGES["docs/adversarial_training.md"].read_text()
+    assert all(f"\n**`{name}`**: " in page for name in shown)
 
 
 JOBS = {"certificates": "certify", "corruptions": "corrupt"}
@@ -210,7 +237,7 @@ def test_the_profile_has_what_the_page_on_clusters_names() -> None:
     assert {"slurm_partition", "mem_mb", "runtime"} <= profile["default-resources"].keys()
     assert profile["set-resources"].keys() == {
         *("train", "attack", "memorise", "choose", "properties"),
-        *("masking", "feature_space", "adaptivity", "certify", "corrupt"),
+        *("masking", "feature_space", "adaptivity", "certify", "corrupt", "single_attacks", "transferability"),
     }
     assert all({"slurm_partition", "gres"} <= wanted.keys() for wanted in profile["set-resources"].values())
 

@@ -128,11 +128,11 @@ def test_descriptions_that_do_not_fit_are_told_in_one_line(
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"attacks": ["fgsm", "fgsm"]}, r"attacks = \['fgsm', 'fgsm'\]: give each once"),
+        ({"attacks": ["fgsm", "fgsm"]}, r"attacks: \['fgsm', 'fgsm'\] names a value twice; name each once"),
         ({"attacks": []}, "attacks"),
         ({"attacks": ["FGSM"]}, "attacks"),
         ({"epsilons": [0, 0.1]}, "epsilons"),
-        ({"epsilons": [0.1, 0.1]}, "epsilons = .*give each once"),
+        ({"epsilons": [0.1, 0.1]}, "epsilons: .*each once"),
         ({"test_images": 0}, "test_images"),
         ({"draw": 5}, "did you mean 'draws'"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pydantic
 import pytest
@@ -89,3 +90,56 @@ def test_what_cannot_be_built_is_refused() -> None:
         Perceptron().build((1, 8, 8), 10, seeded(), [WhiteNoise(layer="conv1", relative_variance=0.1)])
     with pytest.raises(InputError, match="given twice"):
         Perceptron().build((1, 8, 8), 10, seeded(), [WhiteNoise(relative_variance=0.1)] * 2)
+
+
+QUICK: dict[str, dict[str, Any]] = {
+    "perceptron": {"hidden": (8, 6)},
+    "vgg": {"groups": ((4,), (6, 8)), "hidden": 16},
+    "resnet18": {"width": 4},
+    "resnet50": {"width": 4},
+}
+"""Options that make a network quick, where its defaults do not."""
+
+
+def flat(widths: Any) -> list[int]:
+    return [each for part in widths for each in flat(part)] if isinstance(widths, tuple) else [widths]
+
+
+@pytest.fixture(params=KINDS, ids=str)
+def architecture(request: pytest.FixtureRequest) -> Architecture:
+    return KINDS[request.param](**QUICK.get(request.param, {}))
+
+
+def test_width_keys_are_settings_that_are_whole_numbers_alone_or_in_lists(architecture: Architecture) -> None:
+    assert architecture.width_keys
+    for key in architecture.width_keys:
+        assert key in type(architecture).model_fields
+        assert all(type(width) is int and width >= 1 for width in flat(getattr(architecture, key)))
+    # What is no width stays as it is.
+    others = set(type(architecture).model_fields) - set(architecture.width_keys)
+    assert {key: getattr(architecture.widened(3.0), key) for key in others} == {key: getattr(architecture, key) for key in others}
+
+
+def test_a_network_twice_as_wide_has_twice_the_channels_and_units_of_every_hidden_layer(architecture: Architecture) -> None:
+    shape = (3, 32, 32)
+    once, twice = (wanted.build(shape, 10, seeded()) for wanted in (architecture, architecture.widened(2.0)))
+    assert twice.layer_names == once.layer_names
+    hidden = once.layer_names[:-1]
+    assert {name: twice.width(name) for name in hidden} == {name: 2 * once.width(name) for name in hidden}
+    assert twice.width("output") == once.width("output") == 10
+    for name in once.layer_names:
+        before, after = (dict(network.layers[name].named_parameters()) for network in (once, twice))
+        assert before.keys() == after.keys()
+        # Biases and what meets the image grow with the units of the layer, other weights with those of the layer before as well.
+        grown = {after[key].numel() / values.numel() for key, values in before.items()}
+        assert grown <= ({1, 2} if name == "output" else {2, 4})
+        assert name in (hidden[0], "output") or 4 in grown
+
+
+def test_a_network_of_width_one_stays_and_none_falls_below_one_unit(architecture: Architecture) -> None:
+    assert architecture.widened(1.0) == architecture
+    narrow = architecture.widened(0.001)
+    assert all(width == 1 for key in architecture.width_keys for width in flat(getattr(narrow, key)))
+    assert narrow.widened(0.5) == narrow
+    assert narrow.build((3, 32, 32), 10, seeded()).eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
+    assert architecture.widened(2.0).widened(0.5) == architecture

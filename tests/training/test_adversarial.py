@@ -200,6 +200,7 @@ def test_bad_values_are_told_in_one_line(values, told) -> None:
     [
         ({"k": 61}, "k = 61: a mini-batch has batch = 60 images"),
         ({"k": 60, "weight": 0.0}, "weight = 0 with k = 60"),
+        ({"k": 60, "batch_norm": "separate"}, "batch_norm = separate with k = 60"),
         ({"clean_epochs": 4}, "clean_epochs = 4: the training has 4 epochs"),
     ],
 )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from yuragi.config.model import Config
     from yuragi.jobs.train import Arm
     from yuragi.models.base import Architecture
+    from yuragi.settings import Settings
 
 
 def described_arms(config: Config, experiment: str) -> dict[str, ArmDescription]:
@@ -22,15 +23,22 @@ def described_arms(config: Config, experiment: str) -> dict[str, ArmDescription]
 def _described(arm: Arm, network: Architecture, arms: dict[str, Arm]) -> ArmDescription:
     training = arm.adversarial
     normalised = getattr(arm.architecture(network), "batch_norm", False)
-    twin = arm.model_copy(update={"adversarial": None})
+    parts = _beside_adversarial(arm, network)
     return ArmDescription(
         method=training.attack.kind if training else None,
         leaks_possible=training is not None and training.attack.uses_true_label,
         width=arm.width,
         batch_norm="none" if not normalised else training.batch_norm if training else "mixture",
         constraint=_constraint(arm),
-        ordinary=next((name for name, other in arms.items() if other == twin), None) if training else None,
+        ordinary=next((name for name, other in arms.items() if not other.adversarial and _beside_adversarial(other, network) == parts), None)
+        if training
+        else None,
     )
+
+
+def _beside_adversarial(arm: Arm, network: Architecture) -> tuple[Settings | None, ...]:
+    """All that makes an arm, but for adversarial training: settings that say the same in other words are the same."""
+    return arm.architecture(network), arm.penalty, arm.noise
 
 
 def _constraint(arm: Arm) -> str:

@@ -269,6 +269,14 @@ def _check_ranks(config: Config, name: str) -> None:
                 f"arms.{late}.penalty: it asks layer {layer} for ranks from {first}, and arms.{early} for ranks to {last}; experiments.{name} "
                 "compares them over three ranks or more that both ask for, so change one, or train them in different experiments"
             )
+        for arm in config.arms_of(name):
+            units = config.arms[arm].architecture(config.experiments[name].network).widths().get(layer, math.inf)
+            needed = last if last < math.inf else first + 2
+            if units < needed:
+                raise ValueError(
+                    f"arms.{arm}.width = {config.arms[arm].width:g}: it leaves {layer} in experiments.{name} {units} units, and exponents of this "
+                    f"layer are compared up to rank {needed}; widen it, or train it in an experiment of its own"
+                )
 
 
 def _check_layers(key: str, arm: Arm, where: str, experiment: Experiment) -> None:

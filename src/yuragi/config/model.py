@@ -31,11 +31,15 @@ from yuragi.jobs.transferability import Description as TransferDescription
 from yuragi.models.base import Architecture
 from yuragi.plugins import any_of
 from yuragi.regularizers.base import Asked
-from yuragi.settings import Name, Settings, described, validate
+from yuragi.settings import EachOnce, Name, Settings, described, validate
 from yuragi.spontaneous.nulls.base import NullModel
 from yuragi.training.settings import TrainingSettings
 
 Epsilon = Annotated[float, AfterValidator(checked_eps), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
+
+
+RESERVED = {"worst": "the strongest of all attacks", "clean": "images as they are", "chance": "random noise"}
+"""Names that no attack may have."""
 
 
 class Data(Settings):
@@ -106,7 +110,7 @@ class Choice(Candidates):
 class Transfer(TransferDescription):
     """Networks that attacked images are carried between."""
 
-    experiments: tuple[Name, ...] = Field(min_length=1, description="the experiments whose networks take part, all on the same images")
+    experiments: EachOnce[Name] = Field(min_length=1, description="the experiments whose networks take part, all on the same images")
 
 
 class Memorisation(MemorisationTest):
@@ -134,7 +138,7 @@ class Experiment(Studies):
     l2_epsilons: tuple[Annotated[float, Field(ge=0)], ...] = Field(
         (), description="sizes of further attacks: the Euclidean length of the change over all pixels and channels; none by default"
     )
-    attacks: tuple[Name, ...] | None = Field(
+    attacks: EachOnce[Name] | None = Field(
         None, min_length=1, description="the attacks that robust accuracy is measured under, by name; null takes all"
     )
     test_images: PositiveInt = Field(500, description="test images that are attacked")
@@ -195,8 +199,9 @@ class Config(Settings):
     @field_validator("attacks")
     @classmethod
     def _without_size(cls, attacks: dict[str, BoundedAttack]) -> dict[str, BoundedAttack]:
-        if "worst" in attacks:
-            raise ValueError("worst: results call the strongest of all attacks by this name; give this attack another")
+        for name, taken in RESERVED.items():
+            if name in attacks:
+                raise ValueError(f"{name}: results call {taken} by this name; give this attack another")
         for name, chosen in attacks.items():
             for key, where in (("eps", "epsilons or l2_epsilons"), ("norm", "epsilons (L∞) or l2_epsilons (L2)")):
                 if key in chosen.model_fields_set:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from yuragi.config.arm_descriptions import described_arms
 from yuragi.config.checks import offered
 from yuragi.config.model import Config
 from yuragi.config.specifications import measured_layers, specification
@@ -227,7 +228,12 @@ class Plan:
         return [name for name, chosen in figures().items() if all(kind in there for kind in chosen.needs) and self._applies(chosen)]
 
     def _applies(self, chosen: type[Figure]) -> bool:
-        return not chosen.needs_truth or any(dataset.planted for dataset in self.config.recordings.values())
+        if chosen.needs_truth and not any(dataset.planted for dataset in self.config.recordings.values()):
+            return False
+        if chosen.varies is None:
+            return True
+        by_experiment = [described_arms(self.config, name).values() for name in self._studied("single_attacks")]
+        return any(len({getattr(arm, chosen.varies) for arm in arms}) > 1 for arms in by_experiment)
 
     def figure_inputs(self, name: str) -> dict[str, list[str]]:
         """The files that a figure is made from, by kind."""

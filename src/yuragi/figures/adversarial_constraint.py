@@ -27,6 +27,7 @@ class AdversarialConstraint(Figure):
     iterated: str = Field("pgd", description="kind of the iterated attack that is drawn; the first of its sort where the run has none of this kind")
 
     needs: ClassVar = ("single_attacks",)
+    varies: ClassVar = "constraint"
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row an arm, attack and ε, clean images too, for adversarial trainings with and without constraint and their ordinary arms."""

@@ -26,6 +26,9 @@ class Figure(Plugin, ABC):
     uses: ClassVar[tuple[str, ...]] = ()
     """Kinds of results that it shows where they are there."""
 
+    varies: ClassVar[str | None] = None
+    """A property of arms, by its name in `ArmDescription`, that has to differ between two arms of one experiment for the figure to show anything."""
+
     needs_truth: ClassVar[bool] = False
     """Whether it compares with planted values, so that it needs a simulated recording."""
 

@@ -29,6 +29,7 @@ class BatchNormRole(Figure):
     iterated: str = Field("pgd", description="kind of the iterated attack that is drawn; the first of its sort where the run has none of this kind")
 
     needs: ClassVar = ("single_attacks",)
+    varies: ClassVar = "batch_norm"
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row an arm, attack and ε, clean images too, for trainings with two kinds of batch normalisation and the ordinary ones beside them."""

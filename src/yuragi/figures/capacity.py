@@ -35,6 +35,7 @@ class Capacity(Figure):
 
     needs: ClassVar = ("single_attacks",)
     uses: ClassVar = ("capacity",)
+    varies: ClassVar = "width"
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row an arm of a training at two or more widths and an attack at its largest ε, or none; what a doubling of width adds beside it."""

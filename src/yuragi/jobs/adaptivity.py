@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt
 
 from yuragi.attacks.base import Attack
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.plugins import any_of
-from yuragi.settings import Name, Settings
+from yuragi.settings import EachOnce, Name, Settings
 
 
 class Description(Settings):
@@ -22,7 +22,7 @@ class Description(Settings):
     )
     steps: PositiveInt = Field(1, description="time steps of a draw, over which logits are averaged")
     rectified: bool | None = Field(None, description="whether hidden activity below 0 is set to 0 after the noise; null: where the layer has none")
-    matchings: tuple[Literal["accuracy", "energy"], ...] = Field(
+    matchings: EachOnce[Literal["accuracy", "energy"]] = Field(
         ("accuracy", "energy"), min_length=1, description="what defences have in common: the clean accuracy they cost, the relative variance they add"
     )
     drop: float = Field(0.02, gt=0, lt=1, description="clean accuracy of single draws that every defence costs where accuracy is matched")
@@ -36,13 +36,6 @@ class Description(Settings):
     matching_draws: PositiveInt = Field(16, description="noise draws per image to match clean accuracy")
     scoring_draws: PositiveInt = Field(100, description="fresh noise draws per image that vote")
     certificate_draws: PositiveInt = Field(1000, description="noise draws per image for the smoothing inequality")
-
-    @field_validator("matchings")
-    @classmethod
-    def _each_once(cls, matchings: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(matchings)) < len(matchings):
-            raise ValueError(f"matchings = {list(matchings)}: name each once")
-        return matchings
 
 
 class Spec(Description):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from yuragi.attacks.feature_space import Start
 from yuragi.jobs.base import InputPath, OutputPath
-from yuragi.settings import Settings
+from yuragi.settings import EachOnce, Settings
 
 
 class Optimisation(Settings):
@@ -36,23 +36,16 @@ class Generation(Settings):
 class Description(Settings):
     """Attacks in the space of a network's layers."""
 
-    layers: tuple[str, ...] | None = Field(None, description="layers near whose activity images are sought; null for all before the output")
-    starts: tuple[Start, ...] = Field(("noise", "other_class", "image"), description="where the search begins")
-    methods: tuple[Literal["feature_space", "feature_space_generator"], ...] = Field(
+    layers: EachOnce[str] | None = Field(None, description="layers near whose activity images are sought; null for all before the output")
+    starts: EachOnce[Start] = Field(("noise", "other_class", "image"), description="where the search begins")
+    methods: EachOnce[Literal["feature_space", "feature_space_generator"]] = Field(
         ("feature_space", "feature_space_generator"), min_length=1, description="image by image, by the published generator, or both"
     )
-    kappas: tuple[NonNegativeFloat, ...] = Field((0.0, 1.0, 3.0), min_length=1, description="margins of the attack, in logits; 0 as published")
+    kappas: EachOnce[NonNegativeFloat] = Field((0.0, 1.0, 3.0), min_length=1, description="margins of the attack, in logits; 0 as published")
     images: int = Field(100, ge=2, description="test images that are attacked: the first that the network gets right")
     examples: PositiveInt = Field(4, description="images whose attacked versions are kept as pictures")
     optimisation: Optimisation = Field(Optimisation(), description="the attack image by image")
     generation: Generation = Field(Generation(), description="the generator")
-
-    @field_validator("layers", "starts", "methods", "kappas")
-    @classmethod
-    def _each_once(cls, values: tuple | None, info: ValidationInfo) -> tuple | None:
-        if values is not None and len(set(values)) < len(values):
-            raise ValueError(f"{info.field_name} = {list(values)}: name each once")
-        return values
 
     @model_validator(mode="after")
     def _some_are_fitted_to(self) -> Description:

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Annotated
-
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from yuragi.attacks.base import BoundedAttack
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.plugins import any_of
 from yuragi.robustness.threat import ThreatModel
-from yuragi.settings import Name, Settings
+from yuragi.settings import EachOnce, Name, Settings
 
 
 class Description(Settings):
     """Attacks each by itself, to look for label leaking and to compare adversarial training with ordinary training."""
 
-    attacks: tuple[Name, ...] | None = Field(None, min_length=1, description="the attacks, by the names they have under `attacks`; null takes all")
-    epsilons: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
+    attacks: EachOnce[Name] | None = Field(None, min_length=1, description="the attacks, by the names they have under `attacks`; null takes all")
+    epsilons: EachOnce[PositiveFloat] | None = Field(
         None, min_length=1, description="sizes of the change, in units of the pixel range; null: those of the experiment, without 0"
     )
     test_images: PositiveInt = Field(500, description="test images that are attacked, the first ones in the set's order")
     draws: PositiveInt = Field(50, description="fresh noise draws that score every image of a stochastic network")
-
-    @field_validator("attacks", "epsilons")
-    @classmethod
-    def _each_once(cls, values: tuple[Hashable, ...] | None, info: ValidationInfo) -> tuple[Hashable, ...] | None:
-        if values is not None and len(set(values)) < len(values):
-            raise ValueError(f"{info.field_name} = {list(values)}: give each once")
-        return values
 
 
 class Spec(Settings):

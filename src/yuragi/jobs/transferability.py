@@ -10,15 +10,15 @@ from yuragi.attacks.base import BoundedAttack
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.plugins import any_of
 from yuragi.robustness.threat import ThreatModel
-from yuragi.settings import Name, Settings
+from yuragi.settings import EachOnce, Name, Settings
 
 
 class Description(Settings):
     """Do images that fool the network they were made for fool others?"""
 
-    arms: tuple[Name, ...] = Field(("plain",), min_length=1, description="the arms whose networks take part, as sources and as targets, by name")
-    attacks: tuple[Name, ...] | None = Field(None, min_length=1, description="the attacks, by name; null takes all")
-    epsilons: tuple[PositiveFloat, ...] = Field(
+    arms: EachOnce[Name] = Field(("plain",), min_length=1, description="the arms whose networks take part, as sources and as targets, by name")
+    attacks: EachOnce[Name] | None = Field(None, min_length=1, description="the attacks, by name; null takes all")
+    epsilons: EachOnce[PositiveFloat] = Field(
         (0.1,), min_length=1, description="the largest sizes of the change, above 0, in units of the pixel range"
     )
     test_images: PositiveInt = Field(500, description="test images that are attacked, the first ones in the set's order")

@@ -84,6 +84,11 @@ class AdversarialTraining(Settings):
             raise InputError(f"k = {self.k}: a mini-batch has batch = {settings.batch} images; lower k to at most that, or raise batch")
         if self.weight == 0 and self.part(settings.batch, settings) == settings.batch:
             raise InputError(f"weight = 0 with k = {settings.batch}, the whole mini-batch: nothing would be learned; raise weight, or lower k")
+        if self.batch_norm == "separate" and self.part(settings.batch, settings) == settings.batch:
+            raise InputError(
+                f"batch_norm = separate with k = {settings.batch}, the whole mini-batch: no clean images are left for the running statistics; "
+                "lower k, or choose mixture"
+            )
         if self.clean_epochs >= settings.epochs:
             raise InputError(
                 f"clean_epochs = {self.clean_epochs}: the training has {settings.epochs} epochs; lower it, so that some have adversarial images"

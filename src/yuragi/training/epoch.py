@@ -106,14 +106,14 @@ def one_epoch(
             images, labels = batch.images if augmentation is None else augmentation.of(batch.images, which), batch.labels
             if settings.channels_last:
                 images = images.contiguous(memory_format=torch.channels_last)
-            part = 0 if adversarial is None else adversarial.part(len(which), settings)
-            if adversarial is not None and part:
+            part = adversarial.part(len(which), settings) if adversarial is not None else 0
+            if part:
                 made = adversarial.attacked(network, images[:part], labels[:part], attacking, chunk=task.chunk)
                 images = torch.cat([made, images[part:]])
-            apart = part if adversarial is not None and adversarial.batch_norm == "separate" else 0
+            apart = part if part and adversarial.batch_norm == "separate" else 0
             with fabric.autocast():
                 logits, activities = forward(images, noise, penalty.reads() if penalty is not None and due else (), apart)
-            loss = torch.nn.functional.cross_entropy(logits, labels) if adversarial is None else adversarial.loss(logits, labels, part)
+            loss = adversarial.loss(logits, labels, part) if part else torch.nn.functional.cross_entropy(logits, labels)
             losses[step] = loss.detach() * len(which)
             right = logits.argmax(1) == labels
             correct[step], attacked[step], attacked_correct[step] = right.sum(), part, right[:part].sum()
