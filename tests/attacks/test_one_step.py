@@ -6,6 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from yuragi.attacks.balls import ball
 from yuragi.attacks.basic_iterative import BasicIterative
 from yuragi.attacks.classes import least_likely, mean_probabilities, random_others
 from yuragi.attacks.fgsm import FGSM
@@ -72,6 +73,24 @@ def test_the_target_comes_from_the_mean_over_draws(generator):
 def test_the_published_number_of_steps(levels, steps):
     assert BasicIterative(eps=levels / 255).number_of_steps == steps
     assert BasicIterative(eps=levels / 255, steps=7).number_of_steps == 7
+
+
+@pytest.mark.parametrize(("levels", "steps"), [(8, 10), (16, 20), (32, 36)])
+def test_a_rounded_size_takes_no_step_more(generator, levels, steps):
+    class Counting(torch.nn.Module):
+        passes = 0
+
+        def forward(self, images):
+            self.passes += 1
+            return torch.stack([images.flatten(1).sum(1), 20 * torch.ones(len(images))], 1)
+
+    images, labels = torch.rand(3, 1, 2, 2, generator=generator), torch.ones(3, dtype=torch.int64)
+    for eps in (levels / 255, round(levels / 255, 6)):
+        attack = BasicIterative(eps=eps, drop_fooled=False)
+        assert attack.number_of_steps == steps
+        network = Counting()
+        attack.within(network, ball("linf", images, torch.full((3,), eps)), labels, generator)
+        assert network.passes == steps
 
 
 def test_all_steps_reach_the_end_of_the_ball(trained, unseen, generator):

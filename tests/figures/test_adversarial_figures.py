@@ -106,7 +106,7 @@ def test_two_arms_of_one_method_have_names_and_colours_of_their_own(tmp_path):
     twins = [Arm("plain"), Arm("fgsm", "fgsm", ordinary="plain"), Arm("fgsm_fixed", "fgsm", ordinary="plain")]
     table = figures()["adversarial_accuracy"]().table(write_single_attacks(tmp_path, "digits", twins))
     lines = figures()["adversarial_accuracy"]().draw(table).subfigs[0].axes[0].get_lines()
-    assert [line.get_label() for line in lines] == ["ordinary training", "trained on fgsm", "trained on fgsm (fgsm fixed)"]
+    assert [line.get_label() for line in lines] == ["ordinary training", "trained on fgsm (fgsm)", "trained on fgsm (fgsm_fixed)"]
     assert len({line.get_color() for line in lines}) == 3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -71,12 +72,35 @@ def test_the_front_page_names_what_the_configuration_names(path: Path):
         ({"noise": {"kind": "spontaneous", "directions": "aligned", "alignment": 0}}, "orthogonal to the layer's response directions"),
         ({"front_end": {"kind": "unheard_of"}}, "unheard_of"),
         ({"front_end": {"kind": "blur"}, "whitened": "hidden1"}, "is whitened"),
+        (
+            {"adversarial": {"attack": {"kind": "fgsm", "eps": 0.3}}},
+            "half of the images of every mini-batch are changed by one step along the gradient, away from the true class, by up to ε = 0.3",
+        ),
+        (
+            {"adversarial": {"attack": {"kind": "pgd", "steps": 7}, "k": 64, "weight": 1, "epsilons": "fixed", "batch_norm": "separate"}},
+            "64 images of every mini-batch are changed by steps along the gradient from a random start, away from the true class (steps: 7), by "
+            "ε = 0.0314, with the weight 1, normalised apart from the others",
+        ),
+        ({"adversarial": {"attack": {"kind": "unheard_of"}, "clean_epochs": 2}}, ", by up to ε = 0.0314, after 2 epochs without"),
+        ({"width": 0.5, "batch_norm": False}, "all hidden layers 0.5 times as wide; without batch normalisation"),
     ],
 )
 def test_the_front_page_tells_what_every_kind_of_arm_is(arm: dict[str, object], told: str):
     experiment = {"network": {"kind": "perceptron"}, "images": {"kind": "digits"}}
     html = rendered("workflow.rst", [], config={"name": "small", "arms": {"one": arm}, "experiments": {"digits": experiment}})
     assert told in " ".join(html.split())
+
+
+def test_the_front_page_asks_the_question_of_every_figure():
+    html = rendered("workflow.rst", ALL_FILES, config={"name": "small"})
+    assert [kind for kind in KINDS if re.search(rf"<li>(<p>)?<a[^>]*>{kind}\.svg", html)] == []
+
+
+def test_the_front_page_names_the_networks_of_a_transfer():
+    experiment = {"network": {"kind": "perceptron"}, "images": {"kind": "digits"}}
+    transfers = {"between": {"experiments": ["digits", "other"], "arms": ["plain", "wide"]}}
+    html = rendered("workflow.rst", [], config={"name": "small", "experiments": {"digits": experiment}, "transfers": transfers})
+    assert "the arms plain, wide of digits, other" in html
 
 
 def test_the_front_page_leads_to_what_is_there_only():

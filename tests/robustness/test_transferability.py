@@ -95,6 +95,8 @@ def test_the_table_counts_what_it_says(scenes, generator):
     assert row["mean_size"] == pytest.approx(1)
     assert row["mean_change"] == pytest.approx(0.5)  # a step of the sign leaves alone what has no gradient
     assert row[["attack_kind", "knowledge", "iterated"]].tolist() == ["fgsm", "gradient", False]
+    # Queries go step by step too, as in the other tables, and are compared with chance alone.
+    assert transfer_table(result.assign_coords(knowledge=("attack", ["answers"])))["iterated"].all()
 
 
 def test_images_that_the_target_never_knew_do_not_count(scenes, generator):

@@ -23,6 +23,7 @@ from yuragi.training.build import build_network
 from yuragi.training.passes import TrainingPass
 from yuragi.training.settings import TrainingSettings
 from yuragi.training.standard import train
+from yuragi.training.stopping import best_epoch, is_over
 
 SETTINGS = TrainingSettings(epochs=4, batch=60, learning_rate=0.01)
 
@@ -90,6 +91,12 @@ def test_so_many_images_of_every_mini_batch_are_attacked_with_the_weights_of_the
     assert all(not torch.equal(before, after) for (_, before), (_, after) in itertools.pairwise(met))
 
 
+def test_a_smaller_mini_batch_has_as_large_a_part_and_keeps_clean_images() -> None:
+    settings = TrainingSettings(batch=20)
+    for k, count, part in ((None, 11, 6), (5, 12, 3), (19, 11, 10), (19, 10, 9), (20, 10, 10)):
+        assert AdversarialTraining(attack=FGSM(), k=k).part(count, settings) == part
+
+
 def test_images_that_do_not_change_with_weight_one_give_ordinary_training(digits, monkeypatch) -> None:
     monkeypatch.setattr(FGSM, "_within", lambda self, model, around, labels, generator, chunk: around.images)
     mixed, _ = trained(digits, AdversarialTraining(attack=FGSM(), weight=1, watched_images=0))
@@ -107,6 +114,20 @@ def test_the_first_epochs_are_clean_and_the_history_says_so(digits) -> None:
     early, _ = trained(digits, adversarial.model_copy(update={"clean_epochs": 3}), SETTINGS)
     assert len(clean.state_dict()) == len(network.state_dict())
     assert not torch.equal(early.state_dict()["layers.hidden1.1.weight"], network.state_dict()["layers.hidden1.1.weight"])
+
+
+def test_early_stopping_waits_for_adversarial_images_and_returns_a_network_that_met_them(digits) -> None:
+    settings = TrainingSettings(epochs=4, batch=60, validation_fraction=0.2, patience=1)
+    losses = (0.5, 0.1, 0.9, 0.8)
+    rows = [{"validation_loss": loss, "adversarial": int(epoch > 2)} for epoch, loss in enumerate(losses, start=1)]
+    assert [is_over(rows[:epoch], settings) for epoch in range(1, 5)] == [False] * 4
+    assert [best_epoch(rows[:epoch], settings) for epoch in range(1, 5)] == [1, 2, 3, 4]
+    assert is_over([*rows, {"validation_loss": 0.85, "adversarial": 1}], settings)
+    adversarial = AdversarialTraining(attack=FGSM(eps=0.3), k=60, weight=1, clean_epochs=2, watched_images=0)
+    network, history = trained(digits, adversarial, settings)
+    assert history["adversarial"].tolist()[:3] == [0, 0, 1]
+    clean, _ = trained(digits, None, settings.model_copy(update={"epochs": 2}))
+    assert not torch.equal(clean.state_dict()["layers.hidden1.1.weight"], network.state_dict()["layers.hidden1.1.weight"])
 
 
 def test_it_makes_networks_robust_to_its_attack_and_ordinary_training_does_not(digits, generator) -> None:

@@ -14,6 +14,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+from yuragi.attacks import PGD, StepLL
 from yuragi.errors import InputError
 from yuragi.models.network import Network
 from yuragi.models.perceptron import Perceptron
@@ -22,6 +23,7 @@ from yuragi.noise.white import WhiteNoise
 from yuragi.regularizers.spectral import SpectralPenalty
 from yuragi.regularizers.spectral_constraint import SpectralConstraint
 from yuragi.training import resume, standard
+from yuragi.training.adversarial import AdversarialTraining
 from yuragi.training.augmentation import Augmentation
 from yuragi.training.build import build_network
 from yuragi.training.passes import TrainingPass
@@ -97,14 +99,24 @@ EVERYTHING = TrainingSettings(
 
 
 @pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed"])
-@pytest.mark.parametrize("after", [1, 3])
-def test_a_resumed_training_with_everything_on_ends_in_the_same_bytes(digits, tmp_path, monkeypatch, precision, after) -> None:
+@pytest.mark.parametrize(
+    ("after", "adversarial"),
+    [
+        (1, None),
+        (3, None),
+        (1, AdversarialTraining(attack=PGD(eps=0.2, steps=2), clean_epochs=1)),
+        (3, AdversarialTraining(attack=StepLL(eps=0.2), clean_epochs=1, batch_norm="separate")),
+    ],
+)
+def test_a_resumed_training_with_everything_on_ends_in_the_same_bytes(digits, tmp_path, monkeypatch, precision, after, adversarial) -> None:
     settings = EVERYTHING.model_copy(update={"precision": precision})
     penalty = Remembering(layers={"conv1": 1.0}, weight=0.1, anchor=3, every=2)
 
     def run(**options) -> tuple[Network, pd.DataFrame]:
         network = convolutional()
-        return network, train(network, digits.images[:300], digits.labels[:300], settings, seed=3, penalty=penalty, **options)
+        return network, train(
+            network, digits.images[:300], digits.labels[:300], settings, seed=3, penalty=penalty, adversarial=adversarial, **options
+        )
 
     whole, history = run()
     saved = []

@@ -59,5 +59,5 @@ def published_steps(eps: float, step_size: float) -> int:
 
     Source: Kurakin, Goodfellow and Bengio 2017, arXiv 1607.02533, where α is one grey level.
     """
-    levels = round(eps / step_size, 6)  # 8/255 over 1/255 is 8, not a little more
+    levels = round(eps / step_size, 3)  # 16/255 in single precision, or written 0.062745, over 1/255 is 16: no step more for a rounded digit
     return max(1, math.ceil(min(levels + 4, 1.25 * levels)))

@@ -36,9 +36,9 @@ def _described(arm: Arm, network: Architecture, arms: dict[str, Arm]) -> ArmDesc
     )
 
 
-def _beside_adversarial(arm: Arm, network: Architecture) -> tuple[Settings | None, ...]:
+def _beside_adversarial(arm: Arm, network: Architecture) -> tuple[Settings | float | None, ...]:
     """All that makes an arm, but for adversarial training: settings that say the same in other words are the same."""
-    return arm.architecture(network), arm.penalty, arm.noise
+    return arm.architecture(network), arm.width, arm.penalty, arm.noise
 
 
 def _constraint(arm: Arm) -> str:

@@ -65,24 +65,24 @@ class AdversarialAccuracy(Figure):
                 axis.set(title=f"{_adversarial.plainly(attack)} ({steps})", xlabel="ε (pixel units)", ylim=(-0.02, 1.02))
             for line in strip:
                 panels[line[0]].set(ylabel="accuracy")
-        _adversarial.legend(drawing, strips)
+        _adversarial.legend(drawing, strips, entry=2.6 if any("(" in label for label, _ in looks.values()) else 1.9)
         return drawing
 
 
-def _looks(table: pd.DataFrame) -> dict[tuple[str, str], tuple[str, style.Look]]:
-    """The label and look of every experiment's arm: its method's, and beyond the first arm of a method a look and a name of its own."""
-    described = _adversarial.arms(table)
-    again = described.groupby(["experiment", "method"]).cumcount() > 0
-    keys = described["method"].where(~again, described["method"] + " (" + described["arm"].astype(str) + ")")
+def _looks(table: pd.DataFrame) -> dict[str, tuple[str, style.Look]]:
+    """The label and look of every arm: its method's; arms of one method are named, and have a look of their own beyond the first."""
+    described = _adversarial.arms(table).drop_duplicates("arm")
+    first, alone = ~described["method"].duplicated(), ~described["method"].duplicated(keep=False)
+    named = " (" + described["arm"].astype(str) + ")"
+    keys = described["method"].where(first, described["method"] + named)
+    labels = described["method"].map(_adversarial.training) + named.where(~alone, "")
     looks = _adversarial.looks(keys)
-    return {
-        (arm["experiment"], arm["arm"]): (_adversarial.training(key), looks[key]) for (_, arm), key in zip(described.iterrows(), keys, strict=True)
-    }
+    return {str(arm): (label, looks[key]) for arm, label, key in zip(described["arm"], labels, keys, strict=True)}
 
 
-def _draw_attack(axis: Any, rows: pd.DataFrame, looks: dict[tuple[str, str], tuple[str, style.Look]]) -> None:
-    for (experiment, arm), of_arm in rows.groupby(["experiment", "arm"], sort=False):
-        label, look = looks[str(experiment), str(arm)]
+def _draw_attack(axis: Any, rows: pd.DataFrame, looks: dict[str, tuple[str, style.Look]]) -> None:
+    for arm, of_arm in rows.groupby("arm", sort=False):
+        label, look = looks[str(arm)]
         line = of_arm.sort_values(_adversarial.EPSILON)
         clean = line.iloc[0]
         epsilon = [0.0, *line[_adversarial.EPSILON]]

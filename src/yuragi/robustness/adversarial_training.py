@@ -37,6 +37,10 @@ class ArmDescription(Settings):
         return self
 
 
+ITERATED = ("gradients", "answers")
+"""The knowledge of attacks that go step by step."""
+
+
 def describe_attack(attack: Attack) -> dict[str, Any]:
     """The kind of an attack, whether it goes step by step (by many gradients or many answers), and whether its direction uses the true label.
 
@@ -48,6 +52,6 @@ def describe_attack(attack: Attack) -> dict[str, Any]:
     """
     return {
         "attack_kind": attack.kind,
-        "iterated": attack.knowledge in ("gradients", "answers"),
+        "iterated": attack.knowledge in ITERATED,
         "uses_true_label": attack.uses_true_label,
     }

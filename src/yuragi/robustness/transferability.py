@@ -16,6 +16,7 @@ from yuragi.attacks.scores import score
 from yuragi.errors import InputError
 from yuragi.models.modes import evaluation_mode
 from yuragi.progress import track
+from yuragi.robustness.adversarial_training import ITERATED
 
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
@@ -30,7 +31,7 @@ CHANCE = "chance"
 
 IDENTITY = ("experiment", "arm", "seed")
 KINDS = {"gradient": False, "gradients": True}
-"""Knowledge of an attack, and whether it is iterated; others are compared with chance alone."""
+"""Knowledge of an attack by gradients, and whether it takes many of them; others are compared with chance alone."""
 
 COLUMNS = (
     *(f"{end}_{name}" for end in ("source", "target") for name in IDENTITY),
@@ -176,7 +177,7 @@ def transfer_table(result: xr.Dataset) -> pd.DataFrame:
         of `attack_and_transfer`
 
     Returns a table with the columns source_experiment, source_arm, source_seed, target_experiment, target_arm, target_seed; relation (`RELATIONS`);
-    attack, attack_kind, knowledge, iterated (whether it takes many gradients), epsilon; recognised (|R_s ∩ R_t|), fooled (the denominator),
+    attack, attack_kind, knowledge, iterated (whether it goes step by step), epsilon; recognised (|R_s ∩ R_t|), fooled (the denominator),
     transferred (the numerator), rate (missing where fooled is 0); the controls chance (the fraction of R_s ∩ R_t that the target gets wrong under
     random noise of size ε) and chance_fooled (the same of the images of the denominator, which may be the harder ones); of the images of the
     denominator mean_size, ‖x' - x‖/ε, and mean_change, the mean of |x' - x|/ε: iterated attacks leave many values inside the ball, one step few.
@@ -199,7 +200,7 @@ def transfer_table(result: xr.Dataset) -> pd.DataFrame:
                         "relation": relation,
                         "attack": str(attack),
                         **of_attack,
-                        "iterated": KINDS.get(of_attack["knowledge"], False),
+                        "iterated": of_attack["knowledge"] in ITERATED,
                         "epsilon": float(epsilon),
                         "recognised": int(both.sum()),
                         "fooled": int(fooled.sum()),

@@ -95,9 +95,9 @@ class AdversarialTraining(Settings):
             )
 
     def part(self, count: int, settings: TrainingSettings) -> int:
-        """How many of ``count`` images, a mini-batch or a process's share of one, are replaced."""
+        """How many of a mini-batch of ``count`` images are replaced; some are left clean wherever some of a full one are."""
         k = settings.batch / 2 if self.k is None else self.k
-        return round(count * k / settings.batch)
+        return count if k == settings.batch else min(round(count * k / settings.batch), count - 1)
 
     def budgets(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """ε of each of ``count`` images, (count), in the generator's place.

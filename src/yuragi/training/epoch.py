@@ -62,7 +62,7 @@ def one_epoch(
     """Take the steps of one epoch; its row of the history, what the penalty has learned, and the seconds that it took.
 
     Of several processes each takes its share of every mini-batch, and the gradient is that of the whole: the share's mean counts in proportion to
-    its images. A penalty and batch normalisation see the share of their process.
+    its images. Adversarial images are shared out alike. A penalty and batch normalisation see the share of their process.
 
     forward
         a `TrainingPass` of the network, set up for several processes or compiled where that is asked for
@@ -106,7 +106,7 @@ def one_epoch(
             images, labels = batch.images if augmentation is None else augmentation.of(batch.images, which), batch.labels
             if settings.channels_last:
                 images = images.contiguous(memory_format=torch.channels_last)
-            part = adversarial.part(len(which), settings) if adversarial is not None else 0
+            part = _share(adversarial.part(len(whole), settings), rank, processes) if adversarial is not None else 0
             if part:
                 made = adversarial.attacked(network, images[:part], labels[:part], attacking, chunk=task.chunk)
                 images = torch.cat([made, images[part:]])
@@ -143,6 +143,15 @@ def one_epoch(
     if attacks:
         row["adversarial_train_accuracy"] = survived / attacks
     return row | (penalty.report(state) if penalty is not None else {}), state, seconds
+
+
+def _share(count: int, rank: int, processes: int) -> int:
+    """How many of so many things a process takes, as `tensor_split` cuts them.
+
+    >>> [_share(5, rank, 2) for rank in range(2)]
+    [3, 2]
+    """
+    return count // processes + (rank < count % processes)
 
 
 def _check_losses(losses: torch.Tensor, epoch: int, settings: TrainingSettings) -> None:
