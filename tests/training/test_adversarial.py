@@ -148,6 +148,8 @@ def test_the_watched_images_show_the_attack_of_the_training_and_pgd(digits) -> N
     assert last["watched_clean_accuracy"] == pytest.approx(last["held_out_accuracy"])
     assert last["watched_attack_accuracy"] == pytest.approx(accuracy(network, FGSM(eps=0.2)(network, images, labels, generator), labels, generator))
     assert last["watched_pgd_accuracy"] < last["watched_attack_accuracy"] < last["watched_clean_accuracy"]
+    nearer = AdversarialTraining(attack=FGSM(eps=0.2), watched_eps=0.02, watched_images=400, watched_steps=20)
+    assert trained(digits, nearer)[1].iloc[-1]["watched_pgd_accuracy"] > last["watched_pgd_accuracy"] + 0.1
     assert not any("watched" in name for name in trained(digits, AdversarialTraining(attack=FGSM(), watched_images=0))[1])
 
 
@@ -206,6 +208,7 @@ def test_it_carries_a_penalty_and_noise_and_the_same_arguments_give_the_same_num
         ({"attack": {"kind": "fgsm", "eps": 8}}, "8 of 255 grey levels are 0.031373"),
         ({"attack": {"kind": "fgsm", "eps": 0}}, "eps = 0"),
         ({"k": 0}, "k = 0"),
+        ({"watched_eps": 1.5}, "watched_eps = 1.5 is outside [0, 1]"),
         ({"lambda": 1}, "lambda: this key does not exist"),
     ],
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import lazy_loader as lazy
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from yuragi.attacks.balls import ball
+from yuragi.attacks.balls import ball, checked_eps
 from yuragi.attacks.base import BallAttack
 from yuragi.attacks.pgd import PGD
 from yuragi.errors import InputError
@@ -16,6 +17,9 @@ from yuragi.settings import Settings
 from yuragi.training.settings import TrainingSettings
 
 torch = lazy.load("torch")
+
+WITHIN_TWO = math.erf(math.sqrt(2))
+"""The part of a normal distribution within two standard deviations."""
 
 
 class AdversarialTraining(Settings):
@@ -42,9 +46,9 @@ class AdversarialTraining(Settings):
     batch_norm
         ``mixture``: both parts are normalised together, as published. ``separate``: each part by its own statistics, and the running ones, by
         which the network answers afterwards, are those of the clean part (Xie et al. 2020, arXiv 1911.09665, there with weights of their own)
-    watched_images, watched_steps
-        held-out images that are attacked after every epoch, and the steps of the PGD that shows whether robustness to the training's own
-        attack is more than that; 0 images: none
+    watched_images, watched_steps, watched_eps
+        held-out images that are attacked after every epoch, by the training's own attack and by the PGD that shows whether robustness to the first
+        is more than that, the steps of the latter, and ε of both (None: that of the training); 0 images: none
 
     Today's references: PGD training (Madry et al. 2018, arXiv 1706.06083) is ``PGD(steps=7)`` with ``k`` of a whole batch and ``fixed`` ε; fast
     training (Wong, Rice and Kolter 2020, arXiv 2001.03994) is the same with ``PGD(steps=1, relative_step=1.25)``, one step from a random start.
@@ -70,6 +74,9 @@ class AdversarialTraining(Settings):
     )
     watched_images: int = Field(128, ge=0, description="held-out images that are attacked after every epoch, for the history; 0: none")
     watched_steps: PositiveInt = Field(10, description="steps of the PGD attack on them")
+    watched_eps: PositiveFloat | None = Field(
+        None, description="ε of both attacks on them; null: the largest of the training. Choose one at which PGD leaves something to lose"
+    )
 
     @field_validator("attack")
     @classmethod
@@ -77,6 +84,15 @@ class AdversarialTraining(Settings):
         if attack.eps == 0:
             raise ValueError("eps = 0: adversarial images would be the clean ones; give a positive eps, or leave adversarial training out")
         return attack
+
+    @model_validator(mode="after")
+    def _watches_within_the_pixels(self) -> AdversarialTraining:
+        if self.watched_eps is not None:
+            try:
+                checked_eps(self.watched_eps, self.attack.norm)
+            except InputError as error:
+                raise ValueError(f"watched_{error}") from None
+        return self
 
     def check(self, settings: TrainingSettings) -> None:
         """Refuse what does not fit the training, with an `InputError`."""
@@ -111,9 +127,8 @@ class AdversarialTraining(Settings):
         if self.epsilons == "fixed":
             return torch.full((count,), self.attack.eps, device=generator.device)
         # |Z| below 2 by the inverse of its distribution function, and σ half of the largest ε.
-        uniform = torch.rand(count, generator=generator, device=generator.device, dtype=torch.float64)
-        normal = torch.special.ndtri(0.5 + uniform * (torch.special.ndtr(torch.tensor(2.0, dtype=torch.float64)).item() - 0.5))
-        return (0.5 * self.attack.eps * normal).float()
+        uniform = torch.rand(count, generator=generator, device=generator.device)
+        return 0.5 * self.attack.eps * torch.special.ndtri(0.5 + WITHIN_TWO / 2 * uniform)
 
     def attacked(
         self, network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, generator: torch.Generator, *, chunk: int = 4096
@@ -147,5 +162,9 @@ class AdversarialTraining(Settings):
         return (self.weight * each[:part].sum() + each[part:].sum()) / (self.weight * part + len(each) - part)
 
     def probe(self) -> PGD:
-        """The PGD that watched images are attacked with, at the largest ε."""
-        return PGD(norm=self.attack.norm, eps=self.attack.eps, draws=self.attack.draws, steps=self.watched_steps)
+        """The PGD that watched images are attacked with."""
+        return PGD(norm=self.attack.norm, eps=self.watched_eps or self.attack.eps, draws=self.attack.draws, steps=self.watched_steps)
+
+    def watched_attack(self) -> BallAttack:
+        """The training's own attack on watched images."""
+        return self.attack.at(self.watched_eps or self.attack.eps).to_the_end()

@@ -109,7 +109,7 @@ def train(
     loss), ``train_accuracy`` (of the mini-batches as they were met), what the penalty reports, with images held aside ``validation_loss`` and
     ``validation_accuracy`` and, with ``validation``, ``held_out_accuracy``. With adversarial training also ``adversarial`` (whether the epoch had
     adversarial images, 0 or 1), ``adversarial_train_accuracy`` (on those of the mini-batches) and, of images held out or aside,
-    ``watched_clean_accuracy``, ``watched_attack_accuracy`` (under the training's attack at its largest ε) and ``watched_pgd_accuracy``. An
+    ``watched_clean_accuracy``, ``watched_attack_accuracy`` (under the training's attack) and ``watched_pgd_accuracy``. An
     `InputError` tells images or labels that do not fit, a training that diverged (its last good checkpoint stays) and memory that does not suffice.
     """
     where = resolve_device(device)

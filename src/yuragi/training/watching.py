@@ -39,7 +39,7 @@ def under_attack(
     device = next(network.parameters()).device
     images, labels = (values[: adversarial.watched_images].to(device) for values in (examples.images, examples.labels))
     found = {"watched_clean_accuracy": accuracy(network, images, labels, generator("clean"), chunk=chunk)}
-    for name, attack in {"attack": adversarial.attack.to_the_end(), "pgd": adversarial.probe()}.items():
+    for name, attack in {"attack": adversarial.watched_attack(), "pgd": adversarial.probe()}.items():
         attacked = attack(network, images, labels, generator(name), chunk=chunk)
         found[f"watched_{name}_accuracy"] = accuracy(network, attacked, labels, generator(f"{name}, scored"), chunk=chunk)
     return found
