@@ -242,6 +242,13 @@ def test_an_ordinary_twin_may_say_the_same_in_other_words() -> None:
     assert described_arms(config, "digits")["trained"].ordinary == "plain"
 
 
+def test_two_trainings_on_one_attack_have_recipes_of_their_own() -> None:
+    whole = {"whole": {"adversarial": {"attack": FGSM, "k": 128, "epsilons": "fixed"}}, "again": {"adversarial": {"attack": FGSM | {"draws": 1}}}}
+    described = described_arms(config_of(trained() | whole, single_attacks=FEW), "digits")
+    assert described["trained"].recipe == described["again"].recipe != described["whole"].recipe
+    assert described["plain"].recipe == "none"
+
+
 SINGLE = {
     "an unknown attack": ({"attacks": ["gone"]}, ["single_attacks.attacks: the name 'gone'", "Known: pgd, random_noise"]),
     "an attack twice": ({"attacks": ["pgd", "pgd"]}, ["single_attacks.attacks", "each once"]),

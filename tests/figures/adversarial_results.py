@@ -21,6 +21,7 @@ class Arm(NamedTuple):
     batch_norm: str = "mixture"
     constraint: str = "none"
     ordinary: str | None = None
+    recipe: str = "none"
 
     @property
     def leaks_possible(self) -> bool:
@@ -121,12 +122,12 @@ def _interval(name: str, value: float, prefix: str) -> dict[str, float]:
 def _slopes(arms: Sequence[Arm], attacks: Sequence[str], epsilons: Sequence[float]) -> pd.DataFrame:
     """Least squares against log2 width, for every method that was trained at several widths."""
     by_name = {arm.arm: arm for arm in arms}
-    families: dict[tuple[str, str, str], list[Arm]] = {}
+    families: dict[tuple[str, str, str, str], list[Arm]] = {}
     for arm in arms:
         if arm.method is not None and arm.ordinary is not None:
-            families.setdefault((arm.method, arm.batch_norm, arm.constraint), []).append(arm)
+            families.setdefault((arm.method, arm.recipe, arm.batch_norm, arm.constraint), []).append(arm)
     rows = []
-    for (method, batch_norm, constraint), members in families.items():
+    for (method, recipe, batch_norm, constraint), members in families.items():
         if len({arm.width for arm in members}) < 2:
             continue
         width = np.log2([arm.width for arm in members])
@@ -135,7 +136,7 @@ def _slopes(arms: Sequence[Arm], attacks: Sequence[str], epsilons: Sequence[floa
             before = [by_name[str(arm.ordinary)] for arm in members]
             of_ordinary = [clean_of(arm) if name == "clean" else accuracy_of(arm, name, epsilon) for arm in before]
             ordinary, adversarial = (float(np.polyfit(width, values, 1)[0]) for values in (of_ordinary, of_arm))
-            row = {"method": method, "batch_norm": batch_norm, "constraint": constraint, "attack": name}
+            row = {"method": method, "recipe": recipe, "batch_norm": batch_norm, "constraint": constraint, "attack": name}
             row |= {"attack_kind": name, "iterated": ATTACKS.get(name, ("", False))[1], "epsilon": epsilon, "widths": len(members)}
             row |= _interval("per_doubling", adversarial - ordinary, "") | {"p": 0.01}
             for of, value in (("ordinary", ordinary), ("adversarial", adversarial)):
@@ -144,10 +145,10 @@ def _slopes(arms: Sequence[Arm], attacks: Sequence[str], epsilons: Sequence[floa
     return pd.DataFrame(rows, columns=CAPACITY)
 
 
-ABOUT = ["arm", "ordinary", "method", "leaks_possible", "width", "batch_norm", "constraint"]
+ABOUT = ["arm", "ordinary", "method", "recipe", "leaks_possible", "width", "batch_norm", "constraint"]
 GAINS = [*ABOUT, "attack", "attack_kind", "iterated", "uses_true_label", "epsilon", "ordinary_accuracy", "accuracy", "gain", "low", "high"]
 GAINS += ["p", "p_holm", "clean_gain", "clean_low", "clean_high", "seeds", "images"]
-CAPACITY = [*ABOUT[2:3], *ABOUT[5:], "attack", "attack_kind", "iterated", "epsilon", "widths", "per_doubling", "low", "high", "p"]
+CAPACITY = [*ABOUT[2:4], *ABOUT[6:], "attack", "attack_kind", "iterated", "epsilon", "widths", "per_doubling", "low", "high", "p"]
 CAPACITY += [f"{of}_per_doubling{end}" for of in ("ordinary", "adversarial") for end in ("", "_low", "_high")] + ["seeds", "images"]
 
 

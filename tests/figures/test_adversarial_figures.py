@@ -256,3 +256,17 @@ def test_random_changes_are_no_step_along_a_gradient(written, tmp_path):
     assert set(figures()["label_leaking"]().table(given)["attack"]) == {"fgsm", "step_ll"}
     drawing = figures()["adversarial_accuracy"]().draw(figures()["adversarial_accuracy"]().table(given))
     assert panels(drawing)[0][:3] == ["fgsm (one step)", "step ll (one step)", "step rnd (chance)"]
+
+
+def test_an_arm_of_the_method_with_another_recipe_stands_apart(tmp_path: Path) -> None:
+    arms = [
+        *ARMS,
+        Arm("step_ll_whole", "step_ll", ordinary="plain", recipe="whole"),
+        Arm("wide", "step_ll", 2.0, ordinary="plain_double", recipe="whole"),
+    ]
+    results = write_single_attacks(tmp_path, "digits", arms)
+    assert "step_ll_whole" not in set(figures()["adversarial_constraint"]().table(results)["arm"])
+    assert "step_ll_whole" not in set(figures()["batch_norm_role"]().table(results)["arm"])
+    capacity = figures()["capacity"]().table(results)
+    assert capacity.groupby("training")["recipe"].nunique().max() == 1
+    assert set(capacity.loc[capacity["recipe"] == "whole", "arm"]) == {"step_ll_whole", "wide"}

@@ -70,7 +70,8 @@ def test_planted_leaking_comes_back(random):
     described = {"plain": PLAIN, "leaky": TRAINED, "fair": ArmDescription(method="step_ll", ordinary="plain")}
     table = single_attack_table(networks, described, ATTACKS, random)
     assert list(table.columns) == [
-        *("arm", "method", "leaks_possible", "width", "batch_norm", "constraint", "ordinary", "attack", "attack_kind", "iterated", "uses_true_label"),
+        *("arm", "method", "recipe", "leaks_possible", "width", "batch_norm", "constraint", "ordinary"),
+        *("attack", "attack_kind", "iterated", "uses_true_label"),
         *("epsilon", "accuracy", "low", "high", "minimum", "maximum", "sd", "clean_accuracy", "clean_low", "clean_high"),
         *("leaking", "leaking_low", "leaking_high", "leaking_p", "leaking_p_holm", "seeds", "images"),
     ]
@@ -139,7 +140,7 @@ def test_planted_gains_come_back(random):
     described = {"plain": PLAIN, "trained": TRAINED, "other": other, "free": TRAINED.model_copy(update={"ordinary": None})}
     table = adversarial_gains(networks, described, ATTACKS, random)
     assert list(table.columns) == [
-        *("arm", "ordinary", "method", "leaks_possible", "width", "batch_norm", "constraint", "attack", "attack_kind", "iterated"),
+        *("arm", "ordinary", "method", "recipe", "leaks_possible", "width", "batch_norm", "constraint", "attack", "attack_kind", "iterated"),
         *("uses_true_label", "epsilon", "ordinary_accuracy", "accuracy", "gain", "low", "high", "p", "p_holm"),
         *("clean_gain", "clean_low", "clean_high", "seeds", "images"),
     ]
@@ -218,7 +219,8 @@ def test_planted_slopes_come_back(widths, random):
     networks = list(simulated(random, effects, deviation=0.002))
     table = capacity_slopes(networks, widths, ATTACKS, random)
     assert list(table.columns) == [
-        *("method", "batch_norm", "constraint", "attack", "attack_kind", "iterated", "epsilon", "widths", "per_doubling", "low", "high", "p"),
+        *("method", "recipe", "batch_norm", "constraint", "attack", "attack_kind", "iterated", "epsilon", "widths"),
+        *("per_doubling", "low", "high", "p"),
         *("ordinary_per_doubling", "ordinary_per_doubling_low", "ordinary_per_doubling_high"),
         *("adversarial_per_doubling", "adversarial_per_doubling_low", "adversarial_per_doubling_high", "seeds", "images"),
     ]

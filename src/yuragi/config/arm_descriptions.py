@@ -26,6 +26,7 @@ def _described(arm: Arm, network: Architecture, arms: dict[str, Arm]) -> ArmDesc
     parts = _beside_adversarial(arm, network)
     return ArmDescription(
         method=training.attack.kind if training else None,
+        recipe=training.recipe() if training else "none",
         leaks_possible=training is not None and training.attack.uses_true_label,
         width=arm.width,
         batch_norm="none" if not normalised else training.batch_norm if training else "mixture",

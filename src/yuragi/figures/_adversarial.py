@@ -18,7 +18,7 @@ CLEAN = "clean"
 CHANCE = "random_noise"
 """The kind of attack that takes no step along a gradient."""
 
-ARM = ("arm", "method", "leaks_possible", "width", "batch_norm", "constraint", "ordinary")
+ARM = ("arm", "method", "recipe", "leaks_possible", "width", "batch_norm", "constraint", "ordinary")
 ATTACK = ("attack", "attack_kind", "iterated", "uses_true_label", "epsilon")
 ACCURACY = ("accuracy", "low", "high")
 CLEAN_ACCURACY = ("clean_accuracy", "clean_low", "clean_high")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
 
-SORT = ["experiment", "method", "width", "batch_norm"]
+SORT = ["experiment", "method", "recipe", "width", "batch_norm"]
 
 
 class AdversarialConstraint(Figure):

@@ -21,6 +21,9 @@ ORDINARY_NAMES = {"mixture": "batch norm", "separate": "separate", "none": "no b
 HEADING = "{}:"
 
 
+TRAINING = ("method", "recipe")
+
+
 class BatchNormRole(Figure):
     """Clean accuracy and accuracy under attack with shared, separate and no batch normalisation."""
 
@@ -35,14 +38,14 @@ class BatchNormRole(Figure):
         """One row an arm, attack and ε, clean images too, for trainings with two kinds of batch normalisation and the ordinary ones beside them."""
         table = _adversarial.with_clean(_adversarial.read_single_attacks(results))
         same = ["experiment", "width", "constraint"]
-        several = table.groupby([*same, "method"])["batch_norm"].transform("nunique") > 1
+        several = table.groupby([*same, *TRAINING])["batch_norm"].transform("nunique") > 1
         beside = several.groupby([table[name] for name in same]).transform("any") & (table["method"] == _adversarial.ORDINARY)
         table = table[several | beside]
         described = _adversarial.arms(table)
         # One network without the words that only tell its batch normalisation: the heading of its rows.
-        families = described.drop_duplicates([*same, "method"])
-        headings = families[[*same, "method"]].assign(training=_adversarial.names(families, without=["batch_norm"]))
-        table = table.merge(headings, on=[*same, "method"], validate="many_to_one")
+        families = described.drop_duplicates([*same, *TRAINING])
+        headings = families[[*same, *TRAINING]].assign(training=_adversarial.names(families, without=["batch_norm"]))
+        table = table.merge(headings, on=[*same, *TRAINING], validate="many_to_one")
         return table[["experiment", "arm", "training", *(name for name in table if name not in ("experiment", "arm", "training"))]]
 
     @style.styled

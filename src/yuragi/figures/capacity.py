@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
 
-KEYS = ("method", "batch_norm", "constraint", "attack", "epsilon")
+KEYS = ("method", "recipe", "batch_norm", "constraint", "attack", "epsilon")
 SLOPES = {
     "per_doubling": "gain_per_doubling",
     "low": "gain_per_doubling_low",
@@ -40,7 +40,7 @@ class Capacity(Figure):
     def table(self, results: Results) -> pd.DataFrame:
         """One row an arm of a training at two or more widths and an attack at its largest ε, or none; what a doubling of width adds beside it."""
         table = _adversarial.largest(_adversarial.with_clean(_adversarial.read_single_attacks(results)))
-        family = ["experiment", "method", "batch_norm", "constraint"]
+        family = ["experiment", "method", "recipe", "batch_norm", "constraint"]
         table = table[table.groupby(family)["width"].transform("nunique") > 1]
         described = _adversarial.arms(table).drop_duplicates(family)
         named = described[family].assign(training=_adversarial.names(described, without=["width"]))

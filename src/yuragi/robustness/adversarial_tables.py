@@ -25,7 +25,7 @@ np = lazy.load("numpy")
 pd = lazy.load("pandas")
 xr = lazy.load("xarray")
 
-_OF_ARM = ("method", "leaks_possible", "width", "batch_norm", "constraint")
+_OF_ARM = ("method", "recipe", "leaks_possible", "width", "batch_norm", "constraint")
 _OF_ATTACK = ("attack", "attack_kind", "iterated", "uses_true_label", "epsilon")
 SINGLE_ATTACK_COLUMNS = (
     *("arm", *_OF_ARM, "ordinary", *_OF_ATTACK, "accuracy", "low", "high", "minimum", "maximum", "sd", "clean_accuracy", "clean_low", "clean_high"),
@@ -128,7 +128,7 @@ def single_attack_table(
     level
         probability that the interval covers
 
-    Returns a table with the columns arm, method, leaks_possible, width, batch_norm, constraint, ordinary (as in `ArmDescription`); attack,
+    Returns a table with the columns arm, method, recipe, leaks_possible, width, batch_norm, constraint, ordinary (as in `ArmDescription`); attack,
     attack_kind, iterated, uses_true_label (`describe_attack`), epsilon; accuracy with low, high, and minimum, maximum, sd over the seeds (sd is
     missing for one seed, and intervals and tests are then over images alone); clean_accuracy with clean_low, clean_high; leaking with leaking_low,
     leaking_high, leaking_p, leaking_p_holm; seeds, images (their numbers).

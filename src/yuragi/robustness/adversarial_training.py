@@ -18,6 +18,11 @@ class ArmDescription(Settings):
     """
 
     method: str | None = Field(None, min_length=1, description="kind of the attack that it was trained on; null: ordinary training")
+    recipe: str = Field(
+        "none",
+        min_length=1,
+        description="how it was trained on that attack, in words that differ where the settings do; `none` for ordinary training",
+    )
     leaks_possible: bool = Field(False, description="whether that attack's direction uses the true label")
     width: float = Field(1.0, gt=0, description="multiplier of all widths of the network")
     batch_norm: Literal["none", "mixture", "separate"] = Field(

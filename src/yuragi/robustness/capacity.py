@@ -17,7 +17,8 @@ pd = lazy.load("pandas")
 xr = lazy.load("xarray")
 
 CAPACITY_COLUMNS = (
-    *("method", "batch_norm", "constraint", "attack", "attack_kind", "iterated", "epsilon", "widths", "per_doubling", "low", "high", "p"),
+    *("method", "recipe", "batch_norm", "constraint", "attack", "attack_kind", "iterated", "epsilon", "widths"),
+    *("per_doubling", "low", "high", "p"),
     *(f"{side}_per_doubling{limit}" for side in ("ordinary", "adversarial") for limit in ("", "_low", "_high")),
     *("seeds", "images"),
 )
@@ -36,13 +37,13 @@ def capacity_slopes(
 
         per_doubling = Σ_w (x_w - x̄) gain_w / Σ_w (x_w - x̄)²,    x_w = log2 w
 
-    for every method, batch normalisation and constraint that were trained at two widths w or more, each with its ordinary arm. The gain's slope is
+    for every method, recipe, batch normalisation and constraint trained at two widths w or more, each with its ordinary arm. The gain's slope is
     that of the adversarial arms minus that of the ordinary ones. Every arm counts once. The line is a summary, and says nothing of other widths.
 
     per_network, arms, attacks, generator, resamples, level
         as for `yuragi.robustness.adversarial_tables.single_attack_table`
 
-    Returns a table with the columns method, batch_norm, constraint; attack (``clean`` at ε = 0 for the clean images), attack_kind, iterated, epsilon;
+    Returns a table with the columns method, recipe, batch_norm, constraint; attack (``clean`` at ε = 0: clean images), attack_kind, iterated, epsilon;
     widths (how many); per_doubling (of the gain, in accuracy per doubling of the width) with low, high, p; ordinary_per_doubling and
     adversarial_per_doubling (of the accuracies), each with _low and _high; seeds (the fewest of an arm), images. It has no rows where nothing was
     trained at two widths. The p-values are not corrected.
@@ -50,11 +51,11 @@ def capacity_slopes(
     Errors: `InputError` as for `yuragi.robustness.adversarial_tables.adversarial_gains`.
     """
     found = EvaluatedArms.of(per_network, arms, attacks, generator, resamples, level)
-    groups: dict[tuple[str | None, str, str], list[tuple[str, ArmDescription]]] = {}
+    groups: dict[tuple[str | None, str, str, str], list[tuple[str, ArmDescription]]] = {}
     for name, description in found.adversarial(arms):
-        groups.setdefault((description.method, description.batch_norm, description.constraint), []).append((name, description))
+        groups.setdefault((description.method, description.recipe, description.batch_norm, description.constraint), []).append((name, description))
     tables = []
-    for (method, batch_norm, constraint), members in groups.items():
+    for (method, recipe, batch_norm, constraint), members in groups.items():
         widths = np.array([description.width for _, description in members])
         if len(set(widths)) < 2:
             continue
@@ -73,6 +74,7 @@ def capacity_slopes(
         tables.append(
             found.cells.assign(
                 method=method,
+                recipe=recipe,
                 batch_norm=batch_norm,
                 constraint=constraint,
                 widths=len(set(widths)),

@@ -161,6 +161,18 @@ class AdversarialTraining(Settings):
         each = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
         return (self.weight * each[:part].sum() + each[part:].sum()) / (self.weight * part + len(each) - part)
 
+    def recipe(self) -> str:
+        """How images are made and weighed, in words: what tells two trainings on one kind of attack apart, but for batch normalisation.
+
+        >>> from yuragi.attacks import PGD
+        >>> AdversarialTraining(attack=PGD(eps=0.1, steps=7), epsilons="fixed", k=128).recipe()
+        'eps 0.1 fixed, k 128, weight 0.3, steps 7'
+        """
+        parts = [f"eps {self.attack.eps:g} {self.epsilons.replace('_', ' ')}", f"k {self.k or 'half'}", f"weight {self.weight:g}"]
+        parts += [f"clean_epochs {self.clean_epochs}"] if self.clean_epochs else []
+        own = self.attack.model_dump(exclude_defaults=True, exclude={"kind", "eps", "draws"})
+        return ", ".join(parts + [f"{key} {value}" for key, value in own.items()])
+
     def probe(self) -> PGD:
         """The PGD that watched images are attacked with."""
         return PGD(norm=self.attack.norm, eps=self.watched_eps or self.attack.eps, draws=self.attack.draws, steps=self.watched_steps)
