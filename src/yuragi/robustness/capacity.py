@@ -43,7 +43,7 @@ def capacity_slopes(
     per_network, arms, attacks, generator, resamples, level
         as for `yuragi.robustness.adversarial_tables.single_attack_table`
 
-    Returns a table with the columns method, recipe, batch_norm, constraint; attack (``clean`` at ε = 0: clean images), attack_kind, iterated, epsilon;
+    Returns a table with the columns method, recipe, batch_norm, constraint; attack (``clean``: no attack, ε = 0), attack_kind, iterated, epsilon;
     widths (how many); per_doubling (of the gain, in accuracy per doubling of the width) with low, high, p; ordinary_per_doubling and
     adversarial_per_doubling (of the accuracies), each with _low and _high; seeds (the fewest of an arm), images. It has no rows where nothing was
     trained at two widths. The p-values are not corrected.
