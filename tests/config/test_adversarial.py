@@ -249,6 +249,12 @@ def test_two_trainings_on_one_attack_have_recipes_of_their_own() -> None:
     assert described["plain"].recipe == "none"
 
 
+def test_a_width_leaves_the_ranks_that_exponents_are_compared_over() -> None:
+    asked = {"asked": {"penalty": {"kind": "spectral", "layers": {"hidden1": 1.0}, "anchor": 5, "last_rank": 30}}}
+    config_of(asked | {"narrow": {"width": 0.6}})
+    refused(["arms.narrow.width = 0.5: it leaves hidden1 in experiments.digits 25 units", "up to rank 30"], asked | {"narrow": {"width": 0.5}})
+
+
 SINGLE = {
     "an unknown attack": ({"attacks": ["gone"]}, ["single_attacks.attacks: the name 'gone'", "Known: pgd, random_noise"]),
     "an attack twice": ({"attacks": ["pgd", "pgd"]}, ["single_attacks.attacks", "each once"]),

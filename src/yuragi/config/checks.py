@@ -271,7 +271,7 @@ def _check_ranks(config: Config, name: str) -> None:
             )
         for arm in config.arms_of(name):
             units = config.arms[arm].architecture(config.experiments[name].network).widths().get(layer, math.inf)
-            needed = last if last < math.inf else first + 2
+            needed = last if last < math.inf else first + 1
             if units < needed:
                 raise ValueError(
                     f"arms.{arm}.width = {config.arms[arm].width:g}: it leaves {layer} in experiments.{name} {units} units, and exponents of this "
