@@ -29,7 +29,10 @@ class FixedSteps(BallAttack):
     @property
     def number_of_steps(self) -> int:
         """n, by the published rule where none is given."""
-        return self.steps or published_steps(self.eps, self.step_size)
+        return self._steps_within(self.eps)
+
+    def _steps_within(self, eps: float) -> int:
+        return self.steps or published_steps(eps, self.step_size)
 
     def _within(self, model: torch.nn.Module, around: Ball, labels: torch.Tensor, generator: torch.Generator, chunk: int) -> torch.Tensor:
         return ascent(
@@ -39,7 +42,7 @@ class FixedSteps(BallAttack):
             labels,
             generator,
             # Of balls of several sizes all images take the steps of the largest: further ones stay within the smaller.
-            steps=self.steps or published_steps(float(around.eps.max()), self.step_size),
+            steps=self._steps_within(float(around.eps.max())),
             size=self.step_size,
             draws=self.draws,
             chunk=chunk,

@@ -62,10 +62,7 @@ class Attack(Plugin):
         """
         check_images(images, labels)
         images = images.detach()
-        attack = self
-        if not self.adapts and is_stochastic(model):
-            model = noise_free_twin(model)
-            attack = self.to_the_end()
+        attack, model = self._against(model)
         with evaluation_mode(model):
             self._check(model, images, labels)
             return attack._attacked(model, images, labels, generator, chunk)
@@ -81,6 +78,10 @@ class Attack(Plugin):
         False
         """
         return self.model_copy(update={"drop_fooled": False}) if "drop_fooled" in type(self).model_fields else self
+
+    def _against(self, model: torch.nn.Module) -> tuple[Attack, torch.nn.Module]:
+        """The attack and the network as they meet: the network's noise-free twin where the attack does not adapt to noise."""
+        return (self, model) if self.adapts or not is_stochastic(model) else (self.to_the_end(), noise_free_twin(model))
 
     def _check(self, model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> None:
         # Queries and chance do with scores of any kind; where these are not finite, it shows at once.
@@ -150,9 +151,7 @@ class BallAttack(BoundedAttack):
         around
             a ball of each image, `yuragi.attacks.balls.ball(norm, images, eps)` with one ε or one an image
         """
-        attack = self
-        if not self.adapts and is_stochastic(model):
-            model, attack = noise_free_twin(model), self.to_the_end()
+        attack, model = self._against(model)
         with evaluation_mode(model):
             return attack._within(model, around, labels, generator, chunk)
 

@@ -18,15 +18,12 @@ def run(table: OutputPath, differences: OutputPath, results: list[InputPath], *,
     import numpy as np
     import pandas as pd
 
-    from yuragi.files import read_netcdf, write_table
-    from yuragi.jobs.results import arm_and_seed
+    from yuragi.files import write_table
+    from yuragi.jobs.results import evaluated_networks
     from yuragi.randomness import derive_seed
     from yuragi.robustness.corruptions import corruption_differences, summarise_corruptions
 
-    networks = []
-    for path in results:
-        arm, seed = arm_and_seed(path)
-        networks.append(read_netcdf(path, "fraction_correct").assign_coords(arm=arm, seed=seed))
+    networks = evaluated_networks(results)
 
     def generator(purpose: str) -> np.random.Generator:
         return np.random.default_rng(derive_seed(spec.seed, purpose))

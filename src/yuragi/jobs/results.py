@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from yuragi.errors import InputError
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def arm_and_seed(path: Path) -> tuple[str, int]:
@@ -18,3 +23,14 @@ def arm_and_seed(path: Path) -> tuple[str, int]:
     if found is None:
         raise InputError(f"{path}: the name does not tell arm and seed; call it <arm>-seed<seed>{path.suffix}")
     return found[1], int(found[2])
+
+
+def evaluated_networks(paths: Iterable[Path]) -> list[xr.Dataset]:
+    """What evaluations of single networks wrote, each with the scalar coordinates ``arm`` and ``seed`` that its file's name tells."""
+    from yuragi.files import read_netcdf
+
+    found = []
+    for path in paths:
+        arm, seed = arm_and_seed(path)
+        found.append(read_netcdf(path, "fraction_correct").assign_coords(arm=arm, seed=seed))
+    return found

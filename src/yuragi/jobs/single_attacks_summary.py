@@ -22,16 +22,13 @@ def run(table: OutputPath, gains: OutputPath, capacity: OutputPath, results: lis
     """Write the three tables; the results' files are named ``<arm>-seed<seed>``. Where there is nothing to compare, a table has its header alone."""
     import numpy as np
 
-    from yuragi.files import read_netcdf, write_table
-    from yuragi.jobs.results import arm_and_seed
+    from yuragi.files import write_table
+    from yuragi.jobs.results import evaluated_networks
     from yuragi.randomness import derive_seed
     from yuragi.robustness.adversarial_tables import adversarial_gains, single_attack_table
     from yuragi.robustness.capacity import capacity_slopes
 
-    networks = []
-    for path in results:
-        arm, seed = arm_and_seed(path)
-        networks.append(read_netcdf(path, "fraction_correct").assign_coords(arm=arm, seed=seed))
+    networks = evaluated_networks(results)
     makers = {"leaking": single_attack_table, "gains": adversarial_gains, "capacity": capacity_slopes}
     tables = []
     for purpose, made in makers.items():

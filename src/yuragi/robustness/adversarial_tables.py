@@ -188,7 +188,7 @@ def adversarial_gains(
     per_network, arms, attacks, generator, resamples, level
         as for `single_attack_table`
 
-    Returns a table with the columns arm, ordinary, method, leaks_possible, width, batch_norm, constraint; attack, attack_kind, iterated,
+    Returns a table with the columns arm, ordinary, method, recipe, leaks_possible, width, batch_norm, constraint; attack, attack_kind, iterated,
     uses_true_label, epsilon; ordinary_accuracy, accuracy; gain with low, high, p, p_holm; clean_gain with clean_low, clean_high (the same for clean
     images: what the training costs there); seeds (of the arm), images. It has no rows where no arm has an ordinary one.
 

@@ -145,9 +145,7 @@ def _checked_threat(attacks: Mapping[str, BoundedAttack], threat: ThreatModel | 
     if WORST in attacks:
         raise InputError(f"attacks: the name '{WORST}' is taken by the strongest of all attacks; choose another")
     threat = threat if isinstance(threat, ThreatModel) else validate(ThreatModel, {"epsilons": [float(eps) for eps in threat]}, "threat")
-    for name, attack in attacks.items():
-        if not threat.allows(attack):
-            raise InputError(f"attacks: '{name}' knows more than the threat model's adversary, who knows the {threat.knowledge}; leave it out")
+    threat.check(attacks)
     return threat
 
 

@@ -107,9 +107,7 @@ def _checked_budgets(attacks: Mapping[str, BoundedAttack], threat: ThreatModel) 
         raise InputError("attacks: none given; name at least one, for instance fgsm")
     if CLEAN in attacks:
         raise InputError(f"attacks: the name '{CLEAN}' is taken by the images as they are; choose another")
-    for name, attack in attacks.items():
-        if not threat.allows(attack):
-            raise InputError(f"attacks: '{name}' knows more than the threat model's adversary, who knows the {threat.knowledge}; leave it out")
+    threat.check(attacks)
     budgets = [eps for eps in threat.budgets if eps > 0]
     if not budgets:
         raise InputError(f"epsilons = {list(threat.epsilons)}: none is above 0; give at least one that is")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from yuragi.attacks.balls import Norm, checked_eps
+from yuragi.errors import InputError
 from yuragi.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,6 +54,12 @@ class ThreatModel(Settings):
         if self.knowledge == "network without its noise":
             return not attack.adapts
         return self.knowledge == "network and its noise" or attack.knowledge in ("chance", "answers")
+
+    def check(self, attacks: Mapping[str, Attack]) -> None:
+        """Refuse attacks that know more than this adversary, with an `InputError`."""
+        for name, attack in attacks.items():
+            if not self.allows(attack):
+                raise InputError(f"attacks: '{name}' knows more than the threat model's adversary, who knows the {self.knowledge}; leave it out")
 
     def __str__(self) -> str:
         sizes = ", ".join(f"{eps:g}" for eps in self.budgets)
