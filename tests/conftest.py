@@ -26,6 +26,8 @@ COMPUTING = (
     "attacks",
     "training",
     "robustness",
+    # Not `sampling.kernels`: what is compiled takes no wrapper.
+    *(f"sampling.{module}" for module in ("checks", "model", "conditionals", "reference", "learning", "prediction", "convergence")),
 )
 install_import_hook([f"yuragi.{room}" for room in COMPUTING], "beartype.beartype")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}

@@ -131,6 +131,24 @@ NAMES = {
         "paired_differences",
         "summarise",
     },
+    "sampling": {
+        "SamplingSettings",
+        "Sampler",
+        "Synapses",
+        "Patterns",
+        "Posterior",
+        "sample_chains",
+        "predict",
+        "output_samples",
+        "complete",
+        "generate",
+        "recall",
+        "mixing",
+        "r_hat",
+        "log_joint",
+        "binarise",
+        "one_hot",
+    },
 }
 
 # A submodule becomes an attribute of its package when it is imported, and a function of the same name is then the module.

@@ -22,6 +22,7 @@ ORDER = [
     {"attacks"},
     {"training"},
     {"robustness"},
+    {"sampling"},
     {"figures"},
     {"jobs"},
     {"config"},
@@ -66,7 +67,7 @@ def _loaded(statement: str) -> set[str]:
     return set(printed.rpartition("loaded:")[2].split())
 
 
-@pytest.mark.parametrize("room", ["spectra.cvpca", "spectra.power_law", "spontaneous.var", "targets"])
+@pytest.mark.parametrize("room", ["spectra.cvpca", "spectra.power_law", "spontaneous.var", "targets", "sampling.learning"])
 def test_the_brain_side_knows_no_torch(room: str) -> None:
     statement = "from yuragi.targets import BrainTarget" if room == "targets" else f"import yuragi.{room}"
     assert "torch" not in _loaded(statement)
