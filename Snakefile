@@ -50,6 +50,7 @@ wildcard_constraints:
     seed="[0-9]+",
     choice="[a-z][a-z0-9_]*",
     transfer="[a-z][a-z0-9_]*",
+    study="[a-z][a-z0-9_]*",
     l2="(_l2)?",
     figure="[a-z][a-z0-9_]*",
 
@@ -60,6 +61,7 @@ include: "workflow/rules/brain.smk"
 include: "workflow/rules/nulls.smk"
 include: "workflow/rules/networks.smk"
 include: "workflow/rules/studies.smk"
+include: "workflow/rules/sampling.smk"
 include: "workflow/rules/figures.smk"
 
 

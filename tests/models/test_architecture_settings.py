@@ -22,10 +22,10 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid"])
 def test_first_weights_have_the_stated_scale(activation: str) -> None:
     network = Perceptron(hidden=(400, 300), activation=activation).build((1, 28, 28), 10, seeded())
-    gain = math.sqrt(2) if activation == "relu" else 1.0
+    gain = {"tanh": 1.0, "relu": math.sqrt(2), "sigmoid": 4.0}[activation]
     expected = {"hidden1": gain / 28, "hidden2": gain / 20, "output": 1 / math.sqrt(300)}
     for name, layer in network.layers.items():
         weights = dict(layer.named_parameters())

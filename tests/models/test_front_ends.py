@@ -15,6 +15,7 @@ from yuragi.errors import InputError
 from yuragi.models import CNN, Perceptron
 from yuragi.models.front_ends._filters import GaborBank, gabor_kernels, reflected
 from yuragi.models.front_ends.base import FrontEnd
+from yuragi.models.front_ends.binarise import Binarise
 from yuragi.models.front_ends.blur import Blur
 from yuragi.models.front_ends.gabor import Gabor
 from yuragi.noise import WhiteNoise
@@ -22,7 +23,7 @@ from yuragi.plugins import discover
 from yuragi.training import TrainingSettings, load_network, save_network, train
 
 SHAPES = [(1, 28, 28), (3, 32, 32)]
-FRONT_ENDS = [Blur(), Gabor(n_simple=6, n_complex=4), Gabor(n_simple=6, n_complex=4, bottleneck=5)]
+FRONT_ENDS = [Blur(), Gabor(n_simple=6, n_complex=4), Gabor(n_simple=6, n_complex=4, bottleneck=5), Binarise(threshold=0.4)]
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -52,7 +53,17 @@ def grating(frequency: float, orientation: float, phase: float = 0.0, size: int 
 
 
 def test_all_are_found() -> None:
-    assert discover("yuragi.models.front_ends", FrontEnd) == {"blur": Blur, "gabor": Gabor}
+    assert discover("yuragi.models.front_ends", FrontEnd) == {"binarise": Binarise, "blur": Blur, "gabor": Gabor}
+
+
+def test_bits_are_those_of_the_comparison_and_pass_gradients_as_they_are() -> None:
+    values = images((1, 4, 4)).requires_grad_()
+    bits = Binarise(threshold=0.4).build((1, 4, 4), seeded())["front_end"](values)
+    assert np.array_equal(bits.detach().numpy(), values.detach().numpy() > 0.4)
+    assert 0 < int(bits.sum()) < bits.numel()
+    weights = images((1, 4, 4), seed=3)
+    (weights * bits).sum().backward()
+    assert torch.equal(values.grad, weights)
 
 
 @pytest.mark.parametrize("radius", [1, 3, 7])

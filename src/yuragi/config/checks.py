@@ -37,6 +37,8 @@ def check(config: Config) -> None:
         _check_choice(config, name)
     for name in config.transfers:
         check_transfer(config, name)
+    for name in config.sampling:
+        _check_sampling(config, name)
     _check_null_comparison(config)
     _check_hierarchies(config)
     for name in config.measured_responses():
@@ -49,6 +51,7 @@ def _check_own_files(config: Config) -> None:
     """Files of the user's own are looked for now: a job that misses one would fail after hours."""
     named = {f"recordings.{name}": dataset for name, dataset in config.recordings.items()}
     named |= {f"experiments.{name}.images": experiment.images for name, experiment in config.experiments.items()}
+    named |= {f"sampling.{name}.images": study.images for name, study in config.sampling.items()}
     for key, dataset in named.items():
         try:
             paths = dataset.local_files()
@@ -57,6 +60,16 @@ def _check_own_files(config: Config) -> None:
         for path in paths:
             if not path.exists():
                 raise ValueError(f"{key}: {path}: no such file; mend the path, which counts from the folder of the run")
+
+
+def _check_sampling(config: Config, name: str) -> None:
+    if name in config.experiments:
+        raise ValueError(f"sampling.{name}: an experiment has this name too, and both would write images/{name}.nc; rename one of them")
+    wanted = config.sampling[name].robustness
+    for attack in (wanted.attacks or ()) if wanted else ():
+        check_known(f"sampling.{name}.robustness.attacks", attack, config.attacks)
+    if wanted and not config.attacks:
+        raise ValueError(f"sampling.{name}.robustness: there are no attacks; give some under attacks, or leave it out")
 
 
 def _check_target(config: Config) -> None:

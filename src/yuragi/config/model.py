@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema, field_v
 from yuragi.attacks.balls import checked_eps
 from yuragi.attacks.base import BoundedAttack
 from yuragi.config.checks import check
+from yuragi.config.sampling_study import SamplingStudy
 from yuragi.config.studies import Studies
 from yuragi.datasets.base import Dataset
 from yuragi.errors import InputError
@@ -188,6 +189,10 @@ class Config(Settings):
         {}, description="do images that fool one network fool another? Networks of several seeds and architectures, under names of your own"
     )
 
+    sampling: dict[Name, SamplingStudy] = Field(
+        {}, description="networks that learn an image set by sampling, beside their controls, under names of your own"
+    )
+
     @field_validator("recordings")
     @classmethod
     def _are_recordings(cls, recordings: dict[str, Dataset]) -> dict[str, Dataset]:
@@ -216,9 +221,9 @@ class Config(Settings):
         return self
 
     def datasets(self) -> dict[str, Dataset]:
-        """Every data set of the run by the name of its file: recordings under their own name, image sets under their experiment's."""
+        """Every data set of the run by the name of its file: recordings under their own name, image sets under that of their experiment or study."""
         recordings = {f"recordings/{name}": dataset for name, dataset in self.recordings.items()}
-        return recordings | {f"images/{name}": experiment.images for name, experiment in self.experiments.items()}
+        return recordings | {f"images/{name}": wanted.images for name, wanted in (self.experiments | self.sampling).items()}
 
     def responses(self) -> dict[str, Dataset]:
         """The recordings that hold responses to stimuli."""

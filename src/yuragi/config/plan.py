@@ -10,6 +10,7 @@ from typing import Any
 from yuragi.config.arm_descriptions import described_arms
 from yuragi.config.checks import offered
 from yuragi.config.model import Config
+from yuragi.config.sampling_specifications import SamplingFiles
 from yuragi.config.specifications import measured_layers, specification
 from yuragi.datasets.fetching import manifest
 from yuragi.figures.base import Figure, figures
@@ -30,6 +31,7 @@ class Plan:
         self.config = config
         self.rules = rules
         self.results = f"results/{config.name}"
+        self.sampling = SamplingFiles(config, self.results)
 
     # --- which files there are
 
@@ -219,6 +221,7 @@ class Plan:
             "adversarial_histories": [f"{self.results}/networks/{name}.history.csv" for name in self.networks() if self._is_adversarial(name)],
             "transfers": [f"{self.results}/transfers/{name}.csv" for name in self.config.transfers],
             "transfer_claims": [f"{self.results}/transfers/{name}.claims.csv" for name in self.config.transfers],
+            **self.sampling.by_kind(),
         }
         return {kind: files for kind, files in found.items() if files}
 

@@ -8,6 +8,7 @@ from typing import Any
 from yuragi.attacks.balls import Norm
 from yuragi.config.arm_descriptions import described_arms
 from yuragi.config.model import Config
+from yuragi.config.sampling_specifications import SPECIFICATIONS, sampling_specification
 from yuragi.errors import InputError
 from yuragi.figures.base import figures
 from yuragi.jobs import (
@@ -57,6 +58,8 @@ def specification(config: Config, job: str, name: str = "") -> Settings:
 
     Errors: `InputError` for a job that no rule runs.
     """
+    if job in SPECIFICATIONS:
+        return sampling_specification(config, job, name)
     if job in _WHOLE:
         return _WHOLE[job](config, name)
     experiment, _, network = name.partition("/")

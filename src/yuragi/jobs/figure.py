@@ -58,6 +58,20 @@ def run(
     adversarial_histories: list[InputPath] | None = None,
     transfers: list[InputPath] | None = None,
     transfer_claims: list[InputPath] | None = None,
+    sampling_accuracy: list[InputPath] | None = None,
+    sampling_claims: list[InputPath] | None = None,
+    sampling_mixing: list[InputPath] | None = None,
+    sampling_histories: list[InputPath] | None = None,
+    sampling_fluctuation: list[InputPath] | None = None,
+    sampling_lags: list[InputPath] | None = None,
+    sampling_stability: list[InputPath] | None = None,
+    sampling_variability: list[InputPath] | None = None,
+    sampling_spectrum: list[InputPath] | None = None,
+    sampling_spontaneous: list[InputPath] | None = None,
+    sampling_memory: list[InputPath] | None = None,
+    sampling_examples: list[InputPath] | None = None,
+    sampling_robustness: list[InputPath] | None = None,
+    sampling_robustness_differences: list[InputPath] | None = None,
 ) -> None:
     """Write the table as CSV and the drawing as SVG, or as the drawing's suffix says."""
     import pandas as pd
@@ -106,6 +120,20 @@ def run(
         "adversarial_histories": adversarial_histories,
         "transfers": transfers,
         "transfer_claims": transfer_claims,
+        "sampling_accuracy": sampling_accuracy,
+        "sampling_claims": sampling_claims,
+        "sampling_mixing": sampling_mixing,
+        "sampling_histories": sampling_histories,
+        "sampling_fluctuation": sampling_fluctuation,
+        "sampling_lags": sampling_lags,
+        "sampling_stability": sampling_stability,
+        "sampling_variability": sampling_variability,
+        "sampling_spectrum": sampling_spectrum,
+        "sampling_spontaneous": sampling_spontaneous,
+        "sampling_memory": sampling_memory,
+        "sampling_examples": sampling_examples,
+        "sampling_robustness": sampling_robustness,
+        "sampling_robustness_differences": sampling_robustness_differences,
     }
     results = {kind: files for kind, files in given.items() if files}
     for kind in spec.figure.needs:

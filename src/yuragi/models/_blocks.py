@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from yuragi.models._initialise import convolution
 
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
 
 def convolved(

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from torch.nn.utils import skip_init
 
-GAINS = {"relu": math.sqrt(2), "tanh": 1.0, "none": 1.0}
-"""√2 makes up for the half that a rectifier cuts off (He 2015, arXiv 1502.01852); 1 keeps the variance where the unit is linear (LeCun 1998)."""
+GAINS = {"relu": math.sqrt(2), "tanh": 1.0, "sigmoid": 4.0, "none": 1.0}
+"""√2 makes up for the half that a rectifier cuts off (He 2015, arXiv 1502.01852); 1 keeps the variance where the unit is linear (LeCun 1998), 4 where
+its slope is 1/4."""
 
 
 def linear(n_in: int, n_out: int, activation: str, generator: torch.Generator) -> nn.Linear:

@@ -10,8 +10,10 @@ __getattr__, __dir__, __all__ = lazy.attach(
     submod_attrs={
         "checks": ["binarise", "one_hot"],
         "convergence": ["Mixing", "mixing", "r_hat"],
-        "learning": ["Posterior", "Sampler", "sample_chains"],
+        "images": ["BinaryImages", "binary_images"],
+        "learning": ["Learning", "Posterior", "Sampler", "sample_chains"],
         "model": ["Patterns", "SamplingSettings", "Synapses", "log_joint"],
+        "store": ["read_posterior", "write_posterior"],
         "prediction": ["Completion", "Prediction", "complete", "generate", "output_samples", "predict", "recall"],
     },
 )

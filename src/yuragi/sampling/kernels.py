@@ -73,7 +73,7 @@ def _active_patterns(units, bias):
 
 
 @numba.njit(cache=True, parallel=True, fastmath={"reassoc", "contract", "nsz"})
-def _sample_counts(counts, steps, offsets, log_prior, potentials, post, active, starts, scale, table, key):
+def _sample_counts(counts, steps, offsets, log_prior, potentials, post, active, starts, scale, table, power, key):
     """Draw all counts of one set of connections; ``counts`` and ``potentials`` change in place."""
     n_post, n_source = counts.shape
     levels, centre = len(log_prior), len(table) // 2
@@ -102,7 +102,7 @@ def _sample_counts(counts, steps, offsets, log_prior, potentials, post, active, 
                 score = 0.0
                 for index in range(len(occupied)):
                     score += occupied[index] * looked_up[index]
-                scores[level] = log_prior[level] + score - scale * silent * value
+                scores[level] = log_prior[level] + power * (score - scale * silent * value)
                 largest = max(largest, scores[level])
             occupied[:] = 0.0
             total = 0.0
@@ -120,7 +120,7 @@ def _sample_counts(counts, steps, offsets, log_prior, potentials, post, active, 
 
 
 @numba.njit(cache=True, parallel=True, fastmath={"reassoc", "contract", "nsz"})
-def _sample_units(units, clamped, own, own_scale, base, weights, targets, potentials, scale, table, key):
+def _sample_units(units, clamped, own, own_scale, base, weights, targets, potentials, scale, table, power, key):
     """Draw all free units of one layer in all patterns; ``units`` and the targets' ``potentials`` change in place."""
     width, n_patterns = units.shape
     n_targets, centre = len(targets), len(table) // 2
@@ -144,7 +144,7 @@ def _sample_units(units, clamped, own, own_scale, base, weights, targets, potent
                 for t in range(size):
                     # log p(s_k | z) = scale s_k z + log σ(-scale z)
                     without = centre - felt[t] + weight * s[t]
-                    odds[t] += scale * weight * target[t] + table[np.uint64(without - weight)] - table[np.uint64(without)]
+                    odds[t] += power * (scale * weight * target[t] + table[np.uint64(without - weight)] - table[np.uint64(without)])
             changed = False
             for t in range(size):
                 drawn = s[t]
@@ -175,7 +175,15 @@ def tables(synapses: Synapses) -> tuple[np.ndarray, ...]:
     return tuple(log_sigmoid_table(scale, synapses.bound(below)) for below, scale in enumerate(synapses.settings.scales))
 
 
-def sample_synapses(synapses: Synapses, patterns: Patterns, table: tuple[np.ndarray, ...], generator: np.random.Generator) -> None:
+def sample_synapses(
+    synapses: Synapses,
+    patterns: Patterns,
+    table: tuple[np.ndarray, ...],
+    generator: np.random.Generator,
+    *,
+    first: int = 0,
+    power: float = 1.0,
+) -> None:
     """Draw every connection's count once, given the units; counts and potentials change in place.
 
     synapses, patterns
@@ -184,6 +192,10 @@ def sample_synapses(synapses: Synapses, patterns: Patterns, table: tuple[np.ndar
         from `tables`
     generator
         one whole number is drawn for each set of connections
+    first
+        the connections from this layer on are drawn; those below it stay
+    power
+        β: the likelihood of layer L has this power; 1 is exact
 
     >>> from yuragi.sampling import SamplingSettings
     >>> generator = np.random.default_rng(0)
@@ -195,6 +207,8 @@ def sample_synapses(synapses: Synapses, patterns: Patterns, table: tuple[np.ndar
     """
     settings = synapses.settings
     for below, key in enumerate(_keys(generator, len(table))):
+        if below < first:
+            continue
         active, starts = _active_patterns(patterns.units[below], int(settings.bias))
         _sample_counts(
             synapses.counts[below],
@@ -207,17 +221,27 @@ def sample_synapses(synapses: Synapses, patterns: Patterns, table: tuple[np.ndar
             starts,
             settings.scales[below],
             table[below],
+            power if below == len(table) - 1 else 1.0,
             key,
         )
 
 
-def sample_units(synapses: Synapses, patterns: Patterns, table: tuple[np.ndarray, ...], generator: np.random.Generator) -> None:
+def sample_units(
+    synapses: Synapses,
+    patterns: Patterns,
+    table: tuple[np.ndarray, ...],
+    generator: np.random.Generator,
+    *,
+    feedback: bool = True,
+    power: float = 1.0,
+) -> None:
     """Draw every unit that is not clamped once, given the synapses; units and potentials change in place.
 
-    Arguments as of `sample_synapses`; one whole number is drawn for each layer.
+    Arguments as of `sample_synapses`; one whole number is drawn for each layer. Without ``feedback`` the retrograde term is left out.
     """
     settings, last = synapses.settings, len(synapses.settings.layers) - 1
     for layer, key in enumerate(_keys(generator, last + 1)):
+        own_power = (power if layer == last - 1 else 1.0) if feedback else 0.0
         if not patterns.sampled[layer]:
             continue
         units = patterns.units[layer]
@@ -231,7 +255,7 @@ def sample_units(synapses: Synapses, patterns: Patterns, table: tuple[np.ndarray
         else:
             weights, targets = np.zeros((len(units), 0), dtype=np.int32), np.zeros((0, patterns.n_patterns), dtype=np.uint8)
             potentials, scale, looked_up = np.zeros((0, patterns.n_patterns), dtype=np.int32), 0.0, table[0]
-        _sample_units(units, patterns.clamped[layer], own, own_scale, base, weights, targets, potentials, scale, looked_up, key)
+        _sample_units(units, patterns.clamped[layer], own, own_scale, base, weights, targets, potentials, scale, looked_up, own_power, key)
 
 
 def _keys(generator: np.random.Generator, number: int) -> np.ndarray:

@@ -9,18 +9,45 @@ no global signal: after enough sweeps the state is a draw from the posterior, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from yuragi.errors import InputError
 from yuragi.progress import track
 from yuragi.sampling.checks import binary_patterns, one_hot
 from yuragi.sampling.kernels import sample_synapses, sample_units, tables
 from yuragi.sampling.model import Patterns, SamplingSettings, Synapses
+from yuragi.settings import Settings
 
 Summary = Callable[[Synapses, Patterns], float]
+
+
+class Learning(Settings):
+    """What a sweep draws. As it stands, the exact posterior; whatever else is chosen is another rule, and has to be called so.
+
+    >>> Learning().exact, Learning(temper=5).exact
+    (True, False)
+    """
+
+    plastic: Literal["all", "outputs"] = Field(
+        "all", description="Synapses that are drawn: `all`, or those of layer L alone (`outputs`), while all others stay what the prior drew."
+    )
+    feedback: bool = Field(
+        True, description="Whether units feel their targets (the retrograde term). false: hidden units are driven from below alone, whatever the label."
+    )
+    temper: float = Field(1.0, gt=0, description="β, power of the likelihood of layer L: 1 is the exact posterior, another value a tempered one.")
+
+    @property
+    def exact(self) -> bool:
+        """Whether samples are draws from the posterior of all synapses."""
+        return self == EXACT
+
+
+EXACT = Learning()
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +62,8 @@ class Posterior:
         after how many sweeps since the network was made each was kept (sample,)
     traces
         scalar summaries of the whole state at each sample, (sample,) by name: what `yuragi.sampling.mixing` looks at
+    learning
+        the rule by which they were drawn
 
     >>> sampler = Sampler(SamplingSettings(layers=(2, 3, 1)), np.random.default_rng(0))
     >>> posterior = sampler.learn(np.eye(2), np.eye(2)[:, :1], sweeps=10, burn_in=4, every=2, quiet=True)
@@ -46,6 +75,7 @@ class Posterior:
     counts: tuple[np.ndarray, ...]
     sweeps: np.ndarray
     traces: dict[str, np.ndarray]
+    learning: Learning = EXACT
 
     def __len__(self) -> int:
         return len(self.sweeps)
@@ -61,10 +91,22 @@ class Posterior:
 
     def latest(self, number: int) -> Posterior:
         """The last ``number`` samples alone. Errors: `InputError` for none of them, or more than there are."""
+        self._check(number)
+        return self._chosen(slice(len(self) - number, None))
+
+    def thinned(self, number: int) -> Posterior:
+        """``number`` samples evenly spread over all, the last one among them. Errors: as of `latest`."""
+        self._check(number)
+        return self._chosen(len(self) - 1 - np.arange(number)[::-1] * len(self) // number)
+
+    def _check(self, number: int) -> None:
         if not 1 <= number <= len(self):
             raise InputError(f"number = {number}: there are {len(self)} samples; give 1 … {len(self)}")
-        traces = {name: values[-number:] for name, values in self.traces.items()}
-        return Posterior(self.synapses, tuple(counts[-number:] for counts in self.counts), self.sweeps[-number:], traces)
+
+    def _chosen(self, samples: slice | np.ndarray) -> Posterior:
+        counts = tuple(counts[samples] for counts in self.counts)
+        traces = {name: values[samples] for name, values in self.traces.items()}
+        return replace(self, synapses=self.synapses.with_counts(tuple(part[-1] for part in counts)), counts=counts, sweeps=self.sweeps[samples], traces=traces)
 
 
 class Sampler:
@@ -76,6 +118,8 @@ class Sampler:
         source of the first synapses and of every draw after them; the same seed gives the same samples with any number of threads
     unit_sweeps
         how often all units are drawn for every draw of all synapses; every number leaves the posterior the same
+    learning
+        what a sweep draws; the exact posterior unless something else is chosen
 
     ``synapses`` is the present state and ``patterns`` that of the units; both change in place. ``sweeps`` counts the sweeps done.
 
@@ -88,16 +132,31 @@ class Sampler:
     array([0, 1, 1, 0])
     """
 
-    def __init__(self, settings: SamplingSettings, generator: np.random.Generator, *, unit_sweeps: int = 1) -> None:
+    def __init__(
+        self, settings: SamplingSettings, generator: np.random.Generator, *, unit_sweeps: int = 1, learning: Learning = EXACT
+    ) -> None:
         if unit_sweeps < 1:
             raise InputError(f"unit_sweeps = {unit_sweeps}: units are drawn at least once a sweep; give 1 or more")
         self.settings = settings
         self.unit_sweeps = unit_sweeps
+        self.learning = learning
         self.sweeps = 0
         self.synapses = Synapses.from_prior(settings, generator)
         self.patterns: Patterns | None = None
         self._generator = generator
         self._tables = tables(self.synapses)
+
+    @classmethod
+    def resumed(cls, posterior: Posterior, generator: np.random.Generator, *, unit_sweeps: int = 1) -> Sampler:
+        """A network whose synapses are those of a posterior's last sample, and which goes on fluctuating by the same rule.
+
+        Its units are drawn anew where data are clamped: they need a few sweeps to belong to these synapses again.
+        """
+        sampler = cls(posterior.settings, generator, unit_sweeps=unit_sweeps, learning=posterior.learning)
+        sampler.synapses = replace(posterior.synapses, counts=tuple(counts[-1].copy() for counts in posterior.counts))
+        sampler._tables = tables(sampler.synapses)
+        sampler.sweeps = int(posterior.sweeps[-1])
+        return sampler
 
     def __repr__(self) -> str:
         patterns = "no" if self.patterns is None else self.patterns.n_patterns
@@ -210,9 +269,11 @@ class Sampler:
         """Draw every unit that is not clamped ``unit_sweeps`` times, and every synapse once."""
         if self.patterns is None:
             raise InputError("patterns = None: no data are clamped; call clamp(inputs, outputs)")
+        rule = self.learning
         for _ in range(self.unit_sweeps):
-            sample_units(self.synapses, self.patterns, self._tables, self._generator)
-        sample_synapses(self.synapses, self.patterns, self._tables, self._generator)
+            sample_units(self.synapses, self.patterns, self._tables, self._generator, feedback=rule.feedback, power=rule.temper)
+        first = len(self._tables) - 1 if rule.plastic == "outputs" else 0
+        sample_synapses(self.synapses, self.patterns, self._tables, self._generator, first=first, power=rule.temper)
         self.sweeps += 1
 
     def _clamped(self, inputs: np.ndarray | None, outputs: np.ndarray | None) -> Patterns:
@@ -229,14 +290,19 @@ def clamps_of(
     if inputs is not None:
         clamps[0] = (binary_patterns(inputs, settings.layers[0], "inputs"), None)
     if outputs is not None:
-        bits = one_hot(outputs, settings.layers[-1]) if np.ndim(outputs) == 1 else outputs
-        clamps[last] = (binary_patterns(bits, settings.layers[-1], "outputs"), None)
+        clamps[last] = (output_bits(settings, outputs), None)
     if not clamps:
         raise InputError("inputs = None, outputs = None: no data; give at least one of them")
     numbers = {len(values) for values, _ in clamps.values()}
     if len(numbers) > 1:
         raise InputError(f"inputs, outputs: {len(clamps[0][0])} and {len(clamps[last][0])} patterns; give as many of one as of the other")
     return clamps, numbers.pop()
+
+
+def output_bits(settings: SamplingSettings, outputs: np.ndarray) -> np.ndarray:
+    """Labels (pattern,) or bits (pattern, bit) as the units of layer L show them (pattern, unit), copies included."""
+    bits = one_hot(outputs, settings.outputs) if np.ndim(outputs) == 1 else outputs
+    return np.tile(binary_patterns(bits, settings.outputs, "outputs"), (1, settings.copies))
 
 
 def default_summaries(synapses: Synapses, patterns: Patterns) -> dict[str, float]:
@@ -269,6 +335,7 @@ def sample_chains(
     *,
     chains: int = 4,
     unit_sweeps: int = 1,
+    learning: Learning = EXACT,
     sweeps: int,
     **options: object,
 ) -> list[Posterior]:
@@ -286,7 +353,7 @@ def sample_chains(
     signs = generator.integers(0, 2**63)
     found = []
     for stream in generator.spawn(chains):
-        sampler = Sampler(settings, np.random.default_rng(signs), unit_sweeps=unit_sweeps)
+        sampler = Sampler(settings, np.random.default_rng(signs), unit_sweeps=unit_sweeps, learning=learning)
         sampler.restart(stream)
         found.append(sampler.learn(inputs, outputs, sweeps=sweeps, **options))
     return found
@@ -322,4 +389,5 @@ class _Kept:
             raise InputError(f"burn_in = {self._burn_in}, every = {self._every}: the stream ended before a sample was kept; give smaller numbers")
         counts = tuple(np.stack(parts) for parts in zip(*self._counts, strict=True))
         synapses = self._sampler.synapses.with_counts(tuple(part[-1] for part in counts))
-        return Posterior(synapses, counts, np.array(self._sweeps), {name: np.array(values) for name, values in self._traces.items()})
+        traces = {name: np.array(values) for name, values in self._traces.items()}
+        return Posterior(synapses, counts, np.array(self._sweeps), traces, self._sampler.learning)

@@ -22,6 +22,7 @@ from yuragi.errors import InputError
 from yuragi.settings import Settings
 
 Signs = Literal["free", "presynaptic", "random"]
+Positive = Annotated[float, Field(gt=0)]
 
 
 class SamplingSettings(Settings):
@@ -42,17 +43,34 @@ class SamplingSettings(Settings):
     )
     excitatory: float = Field(0.5, ge=0, le=1, description="Probability that a fixed sign is +.")
     bias: bool = Field(True, description="Whether every unit above layer 0 has a connection from a unit that is always 1.")
-    drive: float = Field(4.0, gt=0, description="Root mean square of u under the prior where half of the sources are 1; it sets the gains.")
-    gain: Annotated[float, Field(gt=0)] | tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
+    drive: Positive | tuple[Positive, ...] = Field(
+        4.0, description="Root mean square of u under the prior where half of the sources are 1, one for all layers or one for each of 1 … L; it sets the gains."
+    )
+    gain: Positive | tuple[Positive, ...] | None = Field(
         None, description="g: one for all layers, or one for each of the layers 1 … L. None: g = drive / √(N E[w²] / 2), N the fan-in."
     )
     rate: float = Field(0.5, gt=0, lt=1, description="Prior probability that a unit of layer 0 is 1, where data do not clamp it.")
+    copies: int = Field(
+        1,
+        ge=1,
+        description="Units of layer L that show one and the same bit of the data, each with synapses of its own. Above 1 every bit of the data counts "
+        "that often: call such outputs copied.",
+    )
 
     @model_validator(mode="after")
     def _gains_fit(self) -> SamplingSettings:
-        if isinstance(self.gain, tuple) and len(self.gain) != len(self.layers) - 1:
-            raise ValueError(f"gain has {len(self.gain)} numbers, but {len(self.layers)} layers have {len(self.layers) - 1} sets of connections")
+        for name in ("drive", "gain"):
+            given = getattr(self, name)
+            if isinstance(given, tuple) and len(given) != len(self.layers) - 1:
+                raise ValueError(f"{name} has {len(given)} numbers, but {len(self.layers)} layers have {len(self.layers) - 1} sets of connections")
+        if self.layers[-1] % self.copies:
+            raise ValueError(f"copies = {self.copies}: the {self.layers[-1]} units of the last layer are no multiple of it")
         return self
+
+    @property
+    def outputs(self) -> int:
+        """Bits that the last layer shows: its units, but for copies."""
+        return self.layers[-1] // self.copies
 
     @property
     def levels(self) -> int:
@@ -98,7 +116,8 @@ def _constants(settings: SamplingSettings) -> tuple[int, np.ndarray, np.ndarray,
     grain = 2 if k % 2 and (settings.signs == "free" or settings.bias) else 1
     mean = k * (p - 0.5 * (settings.signs == "free"))
     square = k * p * (1 - p) + mean**2
-    default = [settings.drive / math.sqrt(0.5 * sources * square) for sources in settings.sources]
+    drives = np.broadcast_to(np.asarray(settings.drive, dtype=float), (len(settings.sources),))
+    default = [drive / math.sqrt(0.5 * sources * square) for drive, sources in zip(drives, settings.sources, strict=True)]
     gains = np.array(np.broadcast_to(np.asarray(default if settings.gain is None else settings.gain, dtype=float), (len(settings.sources),)))
     n = np.arange(k + 1)
     log_prior = gammaln(k + 1) - gammaln(n + 1) - gammaln(k - n + 1) + n * math.log(p) + (k - n) * math.log1p(-p)

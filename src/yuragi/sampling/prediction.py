@@ -22,7 +22,7 @@ class Prediction:
     """The posterior mean of the outputs, and how sure it is.
 
     outputs
-        E[σ(u_k)], (pattern, unit): mean over samples of synapses and draws of hidden units
+        E[σ(u_k)], (pattern, unit): mean over samples of synapses and draws of hidden units, and over copies of a unit
     probabilities
         P(class), (pattern, class), rows sum to 1; a single output unit has the classes 0 and 1
     entropy
@@ -73,8 +73,8 @@ def predict(posterior: Posterior, inputs: np.ndarray, generator: np.random.Gener
     bits = binary_patterns(inputs, posterior.settings.layers[0], "inputs")
     outputs, scores, expected = 0.0, 0.0, 0.0
     for drives in _output_drives(posterior, bits, draws, generator):
-        own, score = sigmoid(drives), _class_scores(drives, rule).mean(axis=0)
-        outputs = outputs + own.mean(axis=0)
+        score = _class_scores(drives, rule).mean(axis=0)
+        outputs = outputs + sigmoid(drives).mean(axis=(0, 2))
         scores = scores + score
         expected = expected + score.sum(axis=1) * _entropy(score)
     scores, expected = np.asarray(scores), np.asarray(expected)
@@ -92,7 +92,20 @@ def output_samples(posterior: Posterior, inputs: np.ndarray, generator: np.rando
     (5, 2, 3)
     """
     bits = binary_patterns(inputs, posterior.settings.layers[0], "inputs")
-    return np.stack([sigmoid(drives).mean(axis=0) for drives in _output_drives(posterior, bits, draws, generator)])
+    return np.stack([sigmoid(drives).mean(axis=(0, 2)) for drives in _output_drives(posterior, bits, draws, generator)])
+
+
+def class_scores(posterior: Posterior, inputs: np.ndarray, generator: np.random.Generator, *, draws: int = 1, rule: Rule = "outputs") -> Iterator[np.ndarray]:
+    """q_b(c) of each sample of the synapses in turn (pattern, class); arguments and errors as of `predict`.
+
+    >>> from yuragi.sampling import Sampler, SamplingSettings
+    >>> posterior = Sampler(SamplingSettings(layers=(2, 3)), np.random.default_rng(0)).learn(np.eye(2), np.array([0, 2]), sweeps=5, quiet=True)
+    >>> [scores.shape for scores in class_scores(posterior.latest(2), np.eye(2), np.random.default_rng(1))]
+    [(2, 3), (2, 3)]
+    """
+    bits = binary_patterns(inputs, posterior.settings.layers[0], "inputs")
+    for drives in _output_drives(posterior, bits, draws, generator):
+        yield _class_scores(drives, rule).mean(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +152,10 @@ def complete(
     if inputs is not None:
         clamps[0] = _partly(inputs, known_inputs, settings.layers[0], "inputs")
     if outputs is not None:
-        bits = one_hot(outputs, settings.layers[-1]) if np.ndim(outputs) == 1 else outputs
-        clamps[len(settings.layers) - 1] = _partly(bits, known_outputs, settings.layers[-1], "outputs")
+        bits = one_hot(outputs, settings.outputs) if np.ndim(outputs) == 1 else outputs
+        values, known = _partly(bits, known_outputs, settings.outputs, "outputs")
+        tiles = (1, settings.copies)
+        clamps[len(settings.layers) - 1] = (np.tile(values, tiles), None if known is None else np.tile(known, tiles))
     numbers = {len(values) for values, _ in clamps.values()}
     if len(numbers) != 1:
         raise InputError(f"inputs, outputs: {sorted(numbers) or 'no'} patterns; give one of the two, or as many of one as of the other")
@@ -226,7 +241,7 @@ def _partly(values: np.ndarray, known: np.ndarray | None, width: int, where: str
 
 
 def _output_drives(posterior: Posterior, bits: np.ndarray, draws: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
-    """u of layer L (draw, pattern, unit) for each sample of the synapses; every draw has hidden units of its own."""
+    """u of layer L (draw, pattern, copy, bit) for each sample of the synapses; every draw has hidden units of its own."""
     if draws < 1:
         raise InputError(f"draws = {draws}: give 1 or more")
     for synapses in posterior:
@@ -237,7 +252,7 @@ def _output_drives(posterior: Posterior, bits: np.ndarray, draws: int, generator
             for below in range(1, len(posterior.settings.layers) - 1):
                 drives = _drives(synapses, below, generator.random(drives.shape) < sigmoid(drives))
             found.append(drives)
-        yield np.stack(found)
+        yield np.stack(found).reshape(len(found), len(bits), posterior.settings.copies, -1)
 
 
 def _drives(synapses: Synapses, below: int, units: np.ndarray) -> np.ndarray:
@@ -252,14 +267,16 @@ def _drives(synapses: Synapses, below: int, units: np.ndarray) -> np.ndarray:
 
 
 def _class_scores(drives: np.ndarray, rule: Rule) -> np.ndarray:
+    """q of drives (…, copy, bit): (…, class)."""
     if drives.shape[-1] == 1:
+        drives = drives.sum(axis=-2)
         return np.concatenate([sigmoid(-drives), sigmoid(drives)], axis=-1)
     if rule == "outputs":
-        return sigmoid(drives)
+        return sigmoid(drives).mean(axis=-2)
     if rule != "one_hot":
         raise InputError(f"rule = {rule!r}: give 'outputs' or 'one_hot'")
     # σ(u_c) Π_{k≠c} σ(-u_k) = exp(u_c) Π_k σ(-u_k)
-    return np.exp(drives + log_sigmoid(-drives).sum(axis=-1, keepdims=True))
+    return np.exp((drives + log_sigmoid(-drives).sum(axis=-1, keepdims=True)).sum(axis=-2))
 
 
 def _entropy(scores: np.ndarray) -> np.ndarray:

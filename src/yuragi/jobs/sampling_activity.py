@@ -1,0 +1,66 @@
+"""Measure in sampled networks what brains do: variability and its quenching, spectra, and spontaneous activity that resembles evoked activity."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from yuragi.jobs.base import InputPath, OutputPath
+from yuragi.sampling.activity_settings import ResemblanceSettings, SpectrumSettings, VariabilitySettings
+from yuragi.sampling.images import BinaryImagesSettings
+from yuragi.settings import Settings
+
+
+class Description(Settings):
+    """The networks' own activity, before and after learning."""
+
+    variability: VariabilitySettings = Field(VariabilitySettings(), description="trial-to-trial variability, correlations and tuning")
+    spectrum: SpectrumSettings = Field(SpectrumSettings(), description="spectrum of hidden activity that images drive")
+    spontaneous: ResemblanceSettings = Field(ResemblanceSettings(), description="spontaneous beside evoked activity")
+
+
+class Spec(Description):
+    data: BinaryImagesSettings = Field(BinaryImagesSettings(), description="images and how they become bits")
+    seed: int = Field(0, ge=0, description="seed of all draws")
+
+
+def run(
+    images: InputPath,
+    variability: OutputPath,
+    spectrum: OutputPath,
+    spontaneous: OutputPath,
+    posteriors: list[InputPath],
+    *,
+    twins: list[InputPath] | None = None,
+    spec: Spec,
+) -> None:
+    """Write the three tables; posteriors and gradient-trained twins are files named ``<arm>-seed<seed>``."""
+    import numpy as np
+
+    from yuragi.datasets.splits import split
+    from yuragi.files import read_netcdf, write_table
+    from yuragi.jobs.results import arm_and_seed
+    from yuragi.randomness import derive_seed
+    from yuragi.sampling.images import binary_images
+    from yuragi.sampling.resemblance_table import learn_images, resemblance_table
+    from yuragi.sampling.spectrum_table import spectrum_table
+    from yuragi.sampling.store import read_posterior
+    from yuragi.sampling.variability_table import variability_table
+
+    dataset = read_netcdf(images, "images")
+    data = binary_images(dataset, **spec.data.model_dump())
+    networks = {arm_and_seed(path)[1]: read_posterior(path) for path in posteriors}
+    write_table(variability_table(networks, data.test, spec.variability, spec.seed), variability)
+    activations = {}
+    if twins:
+        from yuragi.sampling.hidden_spectrum import hidden_activations
+        from yuragi.training.checkpoint import load_network
+
+        pixels = split(dataset, "test", spec.spectrum.stimuli)[0]
+        activations = {arm_and_seed(path)[1]: hidden_activations(load_network(path), pixels) for path in twins}
+    write_table(spectrum_table(networks, activations, data.test, spec.spectrum, spec.seed), spectrum)
+    latent = spec.spontaneous.latent
+    learned = {}
+    if latent is not None:
+        streams = {seed: np.random.default_rng(derive_seed(spec.seed, "latent", seed)) for seed in networks}
+        learned = {seed: learn_images(data.train, latent, stream) for seed, stream in streams.items()}
+    write_table(resemblance_table(networks, learned, data.test, spec.spontaneous, spec.seed), spontaneous)

@@ -1,0 +1,98 @@
+"""Attack one network that learned by sampling, or its gradient-trained twin, by every route, and score the posterior mean and the single draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from yuragi.attacks.base import BoundedAttack
+from yuragi.jobs.base import InputPath, OutputPath
+from yuragi.plugins import any_of
+from yuragi.robustness.threat import ThreatModel
+from yuragi.sampling.images import BinaryImagesSettings
+from yuragi.settings import EachOnce, Name, Settings
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Description(Settings):
+    """Attacks on networks that learned by sampling, and on their gradient-trained twins."""
+
+    attacks: EachOnce[Name] | None = Field(None, min_length=1, description="the attacks, by the names they have under `attacks`; null takes all")
+    epsilons: EachOnce[PositiveFloat] = Field(
+        (0.1, 0.2, 0.3, 0.4, 0.5),
+        min_length=1,
+        description="largest changes of a pixel before it is binarised, in units of the pixel range; at 0.5 every pixel can cross a threshold of 0.5",
+    )
+    test_images: PositiveInt = Field(200, description="test images that are attacked, the first ones in the set's order")
+    samples: PositiveInt = Field(50, description="samples of the synapses that answer, evenly spread over the posterior")
+    surrogate_samples: PositiveInt = Field(10, description="of those, samples that the smooth stand-in averages")
+    scoring_draws: PositiveInt = Field(100, description="fresh draws of synapses and hidden units that score every image")
+    selection_draws: PositiveInt = Field(50, description="draws, apart from those, that choose the strongest of several adversarial images")
+
+
+class Spec(Settings):
+    data: BinaryImagesSettings = Field(BinaryImagesSettings(), description="which images, and when a pixel is a 1")
+    attacks: dict[Name, any_of("yuragi.attacks", BoundedAttack)] = Field(min_length=1, description="the attacks, under names of your own")
+    threat: ThreatModel = Field(description="what the adversary may do to pixels before they are binarised")
+    test_images: PositiveInt = Field(200, description="test images that are attacked, the first ones in the set's order")
+    samples: PositiveInt = Field(50, description="samples of the synapses that answer, evenly spread; all, where there are fewer")
+    surrogate_samples: PositiveInt = Field(10, description="of those, samples that the smooth stand-in averages")
+    scoring_draws: PositiveInt = Field(100, description="fresh draws of synapses and hidden units that score every image")
+    selection_draws: PositiveInt = Field(50, description="draws, apart from those, that choose the strongest of several adversarial images")
+    chunk: PositiveInt = Field(4096, description="most images times draws held at once")
+    seed: int = Field(0, ge=0, description="seed of the attacks' starts and of all draws")
+
+
+def run(images: InputPath, network: InputPath, results: OutputPath, *, spec: Spec, partner: InputPath | None = None, device: str = "auto") -> None:
+    """Attack the first test images; ``network`` and ``partner`` are a posterior (.nc) or a twin (.safetensors), one of each kind for a transfer."""
+    import torch
+
+    from yuragi.datasets.splits import split
+    from yuragi.files import read_netcdf, write_netcdf
+    from yuragi.sampling.attack_routes import evaluate_routes
+    from yuragi.training.devices import deterministic, resolve_device, seeded_generator
+
+    pixels, labels = (torch.from_numpy(array) for array in split(read_netcdf(images, "images"), "test", spec.test_images))
+    where, shape = resolve_device(device), tuple(pixels.shape[1:])
+    attacked, stand_in = _loaded(network, shape, spec)
+    other = None if partner is None else _loaded(partner, shape, spec)[1]
+    with deterministic():
+        result = evaluate_routes(
+            attacked.to(where),
+            pixels,
+            labels,
+            spec.attacks,
+            spec.threat,
+            seeded_generator(spec.seed, where),
+            surrogate=stand_in.to(where),
+            partner=None if other is None else other.to(where),
+            scoring_draws=spec.scoring_draws,
+            selection_draws=spec.selection_draws,
+            chunk=spec.chunk,
+        )
+    write_netcdf(result, results)
+
+
+def _loaded(path: InputPath, shape: tuple[int, ...], spec: Spec) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """A network and what attackers differentiate in its place: the mean field of a posterior; a twin is its own."""
+    from yuragi.errors import InputError
+    from yuragi.models.front_ends.base import FRONT_END
+    from yuragi.sampling.attacked import SampledNetwork
+    from yuragi.sampling.store import read_posterior
+    from yuragi.training.checkpoint import load_network
+
+    threshold = spec.data.threshold
+    if path.suffix == ".nc":
+        posterior = read_posterior(path)
+        sampled = SampledNetwork(posterior, shape, threshold, samples=min(spec.samples, len(posterior)))
+        return sampled, sampled.surrogate(min(spec.surrogate_samples, sampled.samples))
+    twin = load_network(path)
+    own = getattr(twin.layers[FRONT_END], "threshold", None) if FRONT_END in twin.layers else None
+    if twin.image_shape != shape or own != threshold:
+        raise InputError(
+            f"{path}: takes images of shape {twin.image_shape} above a threshold of {own}, not {shape} above {threshold}; give the twin trained for these data"
+        )
+    return twin, twin

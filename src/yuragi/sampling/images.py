@@ -1,0 +1,90 @@
+"""Image sets as a network of binary units takes them: pixels as bits, in three parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from pydantic import Field, PositiveInt
+
+from yuragi.datasets.splits import split
+from yuragi.errors import InputError
+from yuragi.sampling.checks import binarise
+from yuragi.settings import Settings
+
+
+class BinaryImagesSettings(Settings):
+    """Which images, and when a pixel is a 1."""
+
+    threshold: float = Field(0.5, ge=0, lt=1, description="θ: a pixel x in [0, 1] becomes the bit x > θ")
+    train_images: PositiveInt = Field(1000, description="images that are learned, the first of the set's training images")
+    validation_images: PositiveInt = Field(200, description="images that settings are chosen on, the training images after those")
+    test_images: PositiveInt = Field(500, description="test images, the first ones in the set's order")
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Binary images and their labels.
+
+    bits
+        (image, pixel) of 0 and 1, uint8; channel, row and column in that order
+    labels
+        (image,) int64
+    """
+
+    bits: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryImages:
+    """The three parts of an image set.
+
+    train, validation, test
+        images that are learned, that settings are chosen on, and that results are told for
+    classes
+        number of classes
+    image_shape
+        (channel, height, width)
+    """
+
+    train: Part
+    validation: Part
+    test: Part
+    classes: int
+    image_shape: tuple[int, int, int]
+
+
+def binary_images(
+    dataset: xr.Dataset, *, threshold: float = 0.5, train_images: int, validation_images: int, test_images: int
+) -> BinaryImages:
+    """Pixels above the threshold become 1, all others 0.
+
+    dataset
+        an image set with the coordinate ``split``, pixels in [0, 1]
+    threshold, train_images, validation_images, test_images
+        as in `BinaryImagesSettings`
+
+    Errors: `InputError` where the set has fewer images.
+
+    >>> from yuragi.datasets import load
+    >>> images = binary_images(load("digits"), train_images=1000, validation_images=200, test_images=300)
+    >>> images.train.bits.shape, images.classes, images.image_shape
+    ((1000, 64), 10, (1, 8, 8))
+    """
+    pixels, labels = split(dataset, "train")
+    wanted = train_images + validation_images
+    if wanted > len(labels):
+        raise InputError(
+            f"train_images + validation_images = {wanted}: the set has {len(labels)} training images; lower one of them by {wanted - len(labels)}"
+        )
+    image_shape = pixels.shape[1:]
+
+    def part(images: np.ndarray, of: np.ndarray) -> Part:
+        return Part(binarise(images.reshape(len(images), -1), "threshold", threshold=threshold), of)
+
+    learned, held = slice(0, train_images), slice(train_images, wanted)
+    test = part(*split(dataset, "test", test_images))
+    classes = len(dataset.attrs["classes"])
+    return BinaryImages(part(pixels[learned], labels[learned]), part(pixels[held], labels[held]), test, classes, image_shape)

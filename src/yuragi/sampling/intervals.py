@@ -1,0 +1,62 @@
+"""Intervals over units and seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import t as student
+
+from yuragi.errors import InputError
+
+
+def seeds_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
+    """The mean over seeds and Student's interval for it; NaN for its ends with fewer than two finite values.
+
+        mean ± t_(n - 1) sd / √n
+
+    >>> seeds_interval([1.0, 1.0, 1.0]), seeds_interval([2.0])
+    ((1.0, 1.0, 1.0), (2.0, nan, nan))
+    """
+    array = np.asarray(values, dtype=float)
+    array = array[np.isfinite(array)]
+    if not len(array):
+        return math.nan, math.nan, math.nan
+    mean = float(array.mean())
+    if len(array) < 2:
+        return mean, math.nan, math.nan
+    reach = float(student.ppf((1 + level) / 2, len(array) - 1) * array.std(ddof=1) / math.sqrt(len(array)))
+    return mean, mean - reach, mean + reach
+
+
+def nested_interval(
+    groups: Sequence[np.ndarray], generator: np.random.Generator, *, resamples: int = 2000, level: float = 0.95
+) -> tuple[float, float, float]:
+    """The mean over seeds of the mean over their units, and its interval by resampling seeds, and units within each chosen seed.
+
+    groups
+        values of each seed (unit,); NaN is left out. With a single seed only its units are resampled
+    generator
+        draws the resamples
+
+    Few seeds make such an interval too narrow, by √((n - 1) / n) of the part that differs between n seeds: show the seeds beside it.
+
+    >>> low, mean, high = np.array(nested_interval([np.arange(10.0), np.arange(10.0) + 1], np.random.default_rng(0)))[[1, 0, 2]]
+    >>> bool(low < mean < high), float(mean)
+    (True, 5.0)
+    """
+    if resamples < 1:
+        raise InputError(f"resamples = {resamples}: give 1 or more")
+    finite = [values[np.isfinite(values)] for values in (np.asarray(group, dtype=float) for group in groups)]
+    finite = [values for values in finite if len(values)]
+    if not finite:
+        return math.nan, math.nan, math.nan
+    # Means of resampled units of every seed first: choosing seeds is then choosing among them.
+    means = [values[generator.integers(0, len(values), (resamples, len(values)))].mean(axis=1) for values in finite]
+    chosen = generator.integers(0, len(finite), (resamples, len(finite)))
+    # A seed that is chosen twice has its units resampled twice, from resamples that are not the same.
+    shifted = np.stack([np.roll(np.stack(means), number, axis=1) for number in range(len(finite))])
+    drawn = shifted[np.arange(len(finite))[:, None], chosen.T, np.arange(resamples)].mean(axis=0)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(np.mean([values.mean() for values in finite])), float(low), float(high)
