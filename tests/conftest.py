@@ -6,8 +6,10 @@ import os
 import socket
 from pathlib import Path
 
-# Small problems run faster on one thread, and two test processes share the machine. Before numpy is loaded, which reads it once.
+# Small problems run faster on one thread, and two test processes share the machine: threads of compiled code that wait for each other
+# many thousand times make it several times slower where another process has a core. Before numpy and numba are loaded, which read it once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 import pytest
 from jaxtyping import install_import_hook

@@ -13,8 +13,8 @@ from yuragi.sampling import Patterns, SamplingSettings, Synapses
 Bits = tuple[np.ndarray, ...]
 
 
-def log_joint_of_bits(synapses: Synapses, bits: Bits, units: tuple[np.ndarray, ...]) -> float:
-    """log P(b, s), term by term; of the package only signs and settings are used."""
+def log_joint_of_bits(synapses: Synapses, bits: Bits, units: tuple[np.ndarray, ...], temper: float = 1.0) -> float:
+    """log P(b, s), term by term, the terms of layer L times ``temper``; of the package only signs and settings are used."""
     settings = synapses.settings
     total = 0.0
     for values in bits:
@@ -31,7 +31,8 @@ def log_joint_of_bits(synapses: Synapses, bits: Bits, units: tuple[np.ndarray, .
                     sign = math.copysign(1, synapses.steps[below][post, source])
                     weight = sign * int(values[post, source].sum()) - (settings.synapses / 2 if free else 0)
                     u += float(settings.gains[below]) * weight * active
-                total -= math.log1p(math.exp(-u if units[below + 1][post, pattern] else u))
+                power = temper if below == len(bits) - 1 else 1.0
+                total -= power * math.log1p(math.exp(-u if units[below + 1][post, pattern] else u))
     return total
 
 
@@ -47,7 +48,7 @@ def with_unit(units: tuple[np.ndarray, ...], layer: int, unit: int, pattern: int
     return tuple(changed)
 
 
-def enumerated(synapses: Synapses, patterns: Patterns) -> dict[tuple[int, ...], float]:
+def enumerated(synapses: Synapses, patterns: Patterns, temper: float = 1.0) -> dict[tuple[int, ...], float]:
     """P(counts of all connections | clamped units), every state summed over; small networks with K = 1 only."""
     assert synapses.settings.synapses == 1
     shapes = [counts.shape for counts in synapses.counts]
@@ -67,7 +68,7 @@ def enumerated(synapses: Synapses, patterns: Patterns) -> dict[tuple[int, ...], 
                 units = [values[:, pattern : pattern + 1].copy() for values in patterns.units]
                 for (layer, unit), state in zip(own, states, strict=True):
                     units[layer][unit, 0] = state
-                terms.append(log_joint_of_bits(synapses, tuple(bits), tuple(units)) - log_joint_of_bits(synapses, tuple(bits), _none(units)))
+                terms.append(log_joint_of_bits(synapses, tuple(bits), tuple(units), temper) - log_joint_of_bits(synapses, tuple(bits), _none(units)))
             total += float(np.logaddexp.reduce(terms))
         found[values] = total
     normaliser = float(np.logaddexp.reduce(list(found.values())))

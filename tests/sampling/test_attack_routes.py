@@ -79,7 +79,7 @@ def test_attacks_on_the_network_itself_are_those_of_the_plain_evaluation():
     found = evaluate_routes(model, middle, labels, {"fgsm": FGSM()}, threat, seeded())
     logits = model(middle).detach()
     gap = (logits.max(1).values - logits.min(1).values).numpy()
-    norm = float((model[1].weight[0] - model[1].weight[1]).abs().sum())
+    norm = float((model[1].weight[0] - model[1].weight[1]).detach().abs().sum())
     for eps in (0.1, 0.3):
         assert np.array_equal(found["mean_correct"].sel(attack="fgsm", epsilon=eps).values > 0, gap > eps * norm)
     assert 0 < float(found["mean_correct"].sel(attack="worst", epsilon=0.1).mean()) < 1
@@ -89,7 +89,9 @@ def test_what_is_made_on_another_network_is_shown_to_this_one():
     model, images = linear(), torch.rand(40, 1, 2, 2, generator=seeded(1)) * 0.3 + 0.35
     labels = model(images).argmax(1)
     threat, attacks = ThreatModel(epsilons=[0.1]), {"fgsm": FGSM()}
-    same, opposite = (evaluate_routes(model, images, labels, attacks, threat, seeded(), surrogate=linear(-1.0), partner=linear(sign)) for sign in (1, -1))
+    same, opposite = (
+        evaluate_routes(model, images, labels, attacks, threat, seeded(), surrogate=linear(-1.0), partner=linear(sign)) for sign in (1, -1)
+    )
     accuracy = {name: result["mean_correct"].mean("image").sel(epsilon=0.1) for name, result in (("same", same), ("opposite", opposite))}
     assert float(accuracy["same"].sel(attack="fgsm_transfer")) == float(accuracy["same"].sel(attack="fgsm")) < 1
     assert float(accuracy["opposite"].sel(attack="fgsm_transfer")) == 1
@@ -99,7 +101,7 @@ def test_what_is_made_on_another_network_is_shown_to_this_one():
 
 def test_the_threshold_protects_every_pixel_that_cannot_reach_it(learned):
     network, images, labels = learned
-    threat, attacks = ThreatModel(epsilons=[0, 0.39, 0.45]), {"pgd": PGD(steps=4, draws=4), "random": RandomNoise()}
+    threat, attacks = ThreatModel(epsilons=[0, 0.39, 0.45]), {"pgd": PGD(steps=4, draws=4), "random": RandomNoise(tries=1)}
     found = evaluate_routes(network, images, labels, attacks, threat, seeded(), surrogate=network.surrogate(3), scoring_draws=30, selection_draws=20)
     clean = found["clean_mean_correct"]
     assert float(clean.mean()) > 0.9
@@ -107,7 +109,7 @@ def test_the_threshold_protects_every_pixel_that_cannot_reach_it(learned):
     broken = found["mean_correct"].sel(epsilon=0.45).mean("image")
     assert float(broken.sel(attack="pgd")) < 0.2
     assert float(broken.sel(attack="pgd_surrogate")) < 0.2
-    assert float(broken.sel(attack="random")) > 0.5
+    assert float(broken.sel(attack="random")) > 0.3  # half of the pixels flip: chance
     assert found.attrs["guard_ascent"].startswith("suspicious")
     assert found.attrs["guard_randomness"] == found.attrs["guard_wrapper"] == found.attrs["guard_mode"] == "ok"
 

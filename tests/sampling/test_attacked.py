@@ -36,7 +36,9 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 @pytest.mark.parametrize("rule", ["outputs", "one_hot"])
-@pytest.mark.parametrize(("layers", "settings"), [((8, 3), {}), ((8, 1), {}), ((8, 6), {"copies": 2}), ((8, 4), {"synapses": 3, "signs": "random", "bias": False})])
+@pytest.mark.parametrize(
+    ("layers", "settings"), [((8, 3), {}), ((8, 1), {}), ((8, 6), {"copies": 2}), ((8, 4), {"synapses": 3, "signs": "random", "bias": False})]
+)
 def test_without_hidden_units_the_mean_over_all_samples_is_the_prediction(layers, settings, rule):
     posterior, images = learned(layers, **settings), pixels(40)
     expected = predict(posterior, bits_of(images, 0.4), np.random.default_rng(0), rule=rule).probabilities
@@ -47,7 +49,9 @@ def test_without_hidden_units_the_mean_over_all_samples_is_the_prediction(layers
     assert np.abs(other(images).softmax(1).numpy() - expected).max() > 0.01
 
 
-@pytest.mark.parametrize(("layers", "settings"), [((8, 5, 3), {}), ((8, 4, 3, 1), {"signs": "presynaptic"}), ((8, 5, 6), {"copies": 2, "synapses": 3})])
+@pytest.mark.parametrize(
+    ("layers", "settings"), [((8, 5, 3), {}), ((8, 4, 3, 1), {"signs": "presynaptic"}), ((8, 5, 6), {"copies": 2, "synapses": 3})]
+)
 def test_the_mean_over_draws_is_the_prediction(layers, settings):
     """Both are averages over draws; with as many as here they agree within six standard errors of either, for every image and class."""
     posterior, images = learned(layers, **settings), pixels(12)
@@ -117,7 +121,11 @@ def test_the_gradient_through_draws_is_that_of_the_bits_put_by_the_probabilities
     drawn = (torch.special.ndtr(stream.normal((1, 2, 1), (1, 5))[0]) < hidden).float()
     drives = network.scales[1] * (drawn @ network.weights1[0].T + network.bias1[0])
     assert torch.allclose(logits, torch.nn.functional.logsigmoid(drives), atol=1e-6)
-    by_hand = (torch.sigmoid(-drives[:, 1:2]) * network.scales[1] * network.weights1[0][1] * hidden * (1 - hidden)) @ network.weights0[0] * network.scales[0]
+    by_hand = (
+        (torch.sigmoid(-drives[:, 1:2]) * network.scales[1] * network.weights1[0][1] * hidden * (1 - hidden))
+        @ network.weights0[0]
+        * network.scales[0]
+    )
     assert torch.allclose(gradient, by_hand, atol=1e-6)
 
 

@@ -1,10 +1,9 @@
-"""What the figures of networks that learn by sampling share: names in plain words, looks, and how their tables are read."""
+"""How figures read and draw tables of sampled networks: four conditions with fixed looks, means with intervals, and seeds beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lazy_loader as lazy
 
@@ -14,45 +13,56 @@ from yuragi.figures._tables import read_table
 if TYPE_CHECKING:
     import pandas as pd
 
-pd = lazy.load("pandas")  # type: ignore[no-redef]  # noqa: F811
+np = lazy.load("numpy")
 
-NAMES = {
-    "sampled": "exact posterior",
-    "fixed_hidden": "hidden synapses fixed, units feel labels",
-    "random_features": "hidden synapses fixed, units do not",
-    "twin": "twin trained by gradients",
-    "logistic_regression": "logistic regression",
+COLUMNS = ("measure", "synapses", "seed", "value", "low", "high", "interval", "count")
+
+CONDITIONS = {
+    ("before", "same"): ("before learning, synapses held", style.BLACK, "o"),
+    ("before", "own"): ("before learning, synapses redrawn", style.GREY, "s"),
+    ("after", "same"): ("after learning, synapses held", style.ORANGE, "^"),
+    ("after", "own"): ("after learning, synapses fluctuating", style.BLUE, "D"),
+    ("twin", ""): ("trained by gradients", style.RED, "P"),
 }
-"""The arms of every study in words."""
+"""Name, colour and marker of learning and synapses; `yuragi.sampling.phenomena` says what they are."""
 
 
-def plainly(arm: str) -> str:
-    """The name of an arm in words; that of a variant as it is given.
-
-    >>> plainly("sampled"), plainly("tempered_5")
-    ('exact posterior', 'tempered 5')
-    """
-    return NAMES.get(arm, arm.replace("_", " "))
+def read_study(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table of one study, named by its file's folder, in a first column ``study``."""
+    table = read_table(path, (*COLUMNS, *columns))
+    table.insert(0, "study", path.parent.name)
+    return table
 
 
-def looks(arms: Sequence[str]) -> dict[str, style.Look]:
-    """One look for each arm, the same in all figures."""
-    fixed = dict(
-        zip(
-            NAMES,
-            (style.Look(style.BLUE, "o"), style.Look(style.ORANGE, "^"), style.Look(style.RED, "v"), style.Look(style.BLACK, "s"), style.Look(style.GREY, "D")),
-            strict=True,
-        )
-    )
-    others = style.looks(name for name in arms if name not in fixed)
-    return {name: fixed.get(name) or others[name] for name in dict.fromkeys(arms)}
+def plain(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The same with empty text where a file read back has nothing."""
+    return table.assign(**{name: table[name].fillna("").astype(str) for name in columns})
 
 
-def by_study(paths: Sequence[Path], columns: tuple[str, ...]) -> pd.DataFrame:
-    """Tables of studies in one, the study's name, that of the file's folder, in front."""
-    tables = []
-    for path in paths:
-        table = read_table(path, columns)
-        table.insert(0, "study", path.parent.name)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows over all seeds."""
+    return rows[rows["seed"].isna()]
+
+
+def single_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of single seeds."""
+    return rows[rows["seed"].notna()]
+
+
+def seeds_of(rows: pd.DataFrame) -> str:
+    """How many seeds there are, in words."""
+    return style.counted(int(rows["seed"].dropna().nunique()), "seed")
+
+
+def mark(axis: Any, place: float, rows: pd.DataFrame, color: str, marker: str, *, filled: bool = True, label: str | None = None) -> None:
+    """The mean over seeds with its interval, and every seed as a small dot left of it."""
+    mean, seeds = over_seeds(rows), single_seeds(rows)
+    if mean.empty or not np.isfinite(mean["value"].iloc[0]):
+        return
+    row = mean.iloc[0]
+    if np.isfinite(row["low"]):
+        axis.vlines(place, row["low"], row["high"], color=color, linewidth=1.2)
+    face = color if filled else "white"
+    axis.plot([place], [row["value"]], marker, color=color, markerfacecolor=face, linestyle="none", label=label, zorder=3)
+    if len(seeds) > 1:
+        axis.plot(np.full(len(seeds), place - 0.11), seeds["value"], ".", color=color, markersize=3, alpha=0.6, zorder=2)

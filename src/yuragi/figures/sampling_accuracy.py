@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.figures import _sampling, style
+from yuragi.figures import _sampling_arms, style
 from yuragi.figures.base import Figure, Results
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ class SamplingAccuracy(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a study, arm and way to predict; beside it the exact posterior's difference to it, and the largest R-hat of the arm's chains."""
-        found = _sampling.by_study(results["sampling_accuracy"], ("arm", "prediction", "accuracy", "low", "high"))
-        claims = _sampling.by_study(results["sampling_claims"], ("arm", "prediction", "difference", "low", "high", "p_holm"))
+        found = _sampling_arms.by_study(results["sampling_accuracy"], ("arm", "prediction", "accuracy", "low", "high"))
+        claims = _sampling_arms.by_study(results["sampling_claims"], ("arm", "prediction", "difference", "low", "high", "p_holm"))
         renamed = claims.rename(columns={"difference": "sampled_minus_arm", "low": "difference_low", "high": "difference_high"})
         kept = ["study", "arm", "prediction", "sampled_minus_arm", "difference_low", "difference_high", "p_holm"]
         found = found.merge(renamed[kept], on=kept[:3], how="left", validate="one_to_one")
-        mixing = _sampling.by_study(results["sampling_mixing"], ("arm", "r_hat")) if "sampling_mixing" in results else None
+        mixing = _sampling_arms.by_study(results["sampling_mixing"], ("arm", "r_hat")) if "sampling_mixing" in results else None
         if mixing is None or mixing.empty:
             return found.assign(r_hat_largest=np.nan)
         largest = mixing.groupby(["study", "arm"])["r_hat"].max().rename("r_hat_largest").reset_index()
@@ -46,13 +46,13 @@ class SamplingAccuracy(Figure):
         arms = max(rows["arm"].nunique() for _, rows in groups)
         titles = [_title(str(name), rows) for name, rows in groups]
         drawing, strips = style.strips(titles, 2, (4.4, 0.9 + 0.34 * arms), width_ratios=(1.25, 1))
-        looks = _sampling.looks(list(table["arm"]))
+        looks = _sampling_arms.looks(list(table["arm"]))
         for (left, right), (_, rows) in zip(strips, groups, strict=True):
             names = list(dict.fromkeys(rows["arm"]))
             places = dict(zip(names, range(len(names))[::-1], strict=True))
             _draw_accuracies(left, rows, places, looks)
             _draw_differences(right, rows, places, looks)
-            left.set_yticks(list(places.values()), [_sampling.plainly(name) for name in names])
+            left.set_yticks(list(places.values()), [_sampling_arms.plainly(name) for name in names])
             left.set(xlabel="test accuracy", ylim=(-0.6, len(names) - 0.4))
             right.set_yticks(list(places.values()), [""] * len(names))
             right.set(xlabel="exact posterior minus this one, points", ylim=(-0.6, len(names) - 0.4))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.figures import _sampling, style
+from yuragi.figures import style
 from yuragi.figures.base import Figure, Results
 
 if TYPE_CHECKING:
@@ -36,12 +36,26 @@ WINDOWS = (
     "images",
 )
 LAGS = ("connections", "lag", "periods", "similarity", "autocorrelation")
-CLAIMS = ("arm", "condition", "largest_deviation", "low", "high", "at_periods", "mean_difference", "mean_low", "mean_high", "tolerance", "seeds", "images")
+CLAIMS = (
+    "arm",
+    "condition",
+    "largest_deviation",
+    "low",
+    "high",
+    "at_periods",
+    "mean_difference",
+    "mean_low",
+    "mean_high",
+    "tolerance",
+    "seeds",
+    "images",
+)
 LOOKS = {
     "continued": ("it goes on fluctuating", style.BLUE, "o"),
     "redrawn": ("control: as many synapses redrawn", style.RED, "v"),
     "shuffled": ("control: its changes at other synapses", style.ORANGE, "^"),
 }
+ARMS = {"sampled": "exact posterior"}
 GROUPS = {"hidden": "-", "outputs": (0, (4, 2))}
 
 
@@ -56,12 +70,14 @@ class SamplingFluctuation(Figure):
     def table(self, results: Results) -> pd.DataFrame:
         """One row a network, condition and window (part ``window``); a network, group of connections and lag (``lag``); a claim (``claim``)."""
         from yuragi.figures._networks import read_networks
+        from yuragi.figures._tables import read_table
 
         parts = [("window", pd.concat(read_networks(results["sampling_fluctuation"], ".fluctuation.csv", WINDOWS), ignore_index=True))]
         if "sampling_lags" in results:
             parts.append(("lag", pd.concat(read_networks(results["sampling_lags"], ".fluctuation_lags.csv", LAGS), ignore_index=True)))
         if "sampling_stability" in results:
-            parts.append(("claim", _sampling.by_study(results["sampling_stability"], CLAIMS)))
+            claims = [read_table(path, CLAIMS).assign(study=path.parent.name) for path in results["sampling_stability"]]
+            parts.append(("claim", pd.concat(claims, ignore_index=True)))
         tables = [rows.rename(columns={"experiment": "study"}).assign(part=part) for part, rows in parts]
         table = pd.concat(tables, ignore_index=True)
         return table[["study", "arm", "part", "seed", *(name for name in table if name not in ("study", "arm", "part", "seed"))]]
@@ -70,7 +86,9 @@ class SamplingFluctuation(Figure):
     def draw(self, table: pd.DataFrame) -> Drawing:
         """A strip a study and arm: accuracy, turnover and likeness against time, correlation of synapses against lag."""
         groups = list(table.groupby(["study", "arm"], sort=False))
-        titles = [f"{study}, {_sampling.plainly(arm)}: {style.counted(rows['seed'].nunique(), 'seed')}" for (study, arm), rows in groups]
+        titles = [
+            f"{study}, {ARMS.get(arm, str(arm).replace('_', ' '))}: {style.counted(rows['seed'].nunique(), 'seed')}" for (study, arm), rows in groups
+        ]
         drawing, strips = style.strips(titles, 3, (3.5, 2.9), legend=1.0)
         for (accuracy, turnover, lags), (_, rows) in zip(strips, groups, strict=True):
             windows = rows[rows["part"] == "window"]
@@ -98,7 +116,7 @@ def _draw_accuracy(axis: Any, windows: pd.DataFrame, claims: pd.DataFrame) -> No
         text = f"largest deviation {100 * row['largest_deviation']:.1f} points\nmean change {100 * row['mean_difference']:+.1f} "
         text += f"[{100 * row['mean_low']:+.1f}, {100 * row['mean_high']:+.1f}]"
         # Between the accuracies that last and those of the controls, on white where a line passes.
-        axis.text(0.97, 0.5, text, fontsize=7.5, color=style.BLUE, ha="right", va="center", transform=axis.transAxes, bbox=_white())
+        axis.text(0.97, 0.66, text, fontsize=7.5, color=style.BLUE, ha="right", va="center", transform=axis.transAxes, bbox=_white())
 
 
 def _white() -> dict[str, object]:
@@ -121,7 +139,10 @@ def _draw_lags(axis: Any, lags: pd.DataFrame) -> None:
         return
     for connections, rows in lags.groupby("connections", sort=False):
         dash = GROUPS.get(str(connections), "-")
-        for column, color, text in (("similarity", style.BLACK, "counts over connections"), ("autocorrelation", style.SKY, "each count's own fluctuation")):
+        for column, color, text in (
+            ("similarity", style.BLACK, "counts over connections"),
+            ("autocorrelation", style.SKY, "each count's own fluctuation"),
+        ):
             _band(axis, rows, "lag", column, color, linestyle=dash, label=f"{text}, {'hidden' if connections == 'hidden' else 'to outputs'}")
     axis.axhline(0, color=style.GREY, linewidth=0.8)
     style.logarithmic(axis, "x")

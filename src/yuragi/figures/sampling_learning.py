@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.figures import _sampling, style
+from yuragi.figures import _sampling_arms, style
 from yuragi.figures.base import Figure, Results
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class SamplingLearning(Figure):
         groups = list(table.groupby("study", sort=False))
         titles = [f"{name}: {style.counted(rows['seed'].nunique(), 'seed')} an arm" for name, rows in groups]
         drawing, strips = style.strips(titles, 2, (3.9, 2.7), legend=0.9, sharey=True)
-        looks = _sampling.looks(list(table["arm"]))
+        looks = _sampling_arms.looks(list(table["arm"]))
         for panels, (_, rows) in zip(strips, groups, strict=True):
             for axis, (column, label) in zip(panels, PANELS.items(), strict=True):
                 _draw(axis, column, rows, looks)
@@ -51,4 +51,4 @@ def _draw(axis: Any, column: str, rows: pd.DataFrame, looks: dict[str, style.Loo
     for arm, of_arm in rows.groupby("arm", sort=False):
         by_sweep, color = of_arm.groupby("sweep")[column], looks[str(arm)].color
         axis.fill_between(by_sweep.mean().index, by_sweep.min(), by_sweep.max(), color=color, **style.BAND)
-        axis.plot(by_sweep.mean().index, by_sweep.mean(), color=color, linewidth=1.2, label=_sampling.plainly(str(arm)))
+        axis.plot(by_sweep.mean().index, by_sweep.mean(), color=color, linewidth=1.2, label=_sampling_arms.plainly(str(arm)))

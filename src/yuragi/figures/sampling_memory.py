@@ -50,7 +50,7 @@ class SamplingMemory(Figure):
     uses: ClassVar = ("sampling_examples",)
 
     def table(self, results: Results) -> pd.DataFrame:
-        """One row a study, seed and number (parts ``generation``, ``recall``, ``uncertainty``), and a pixel of a picture (``picture``) of the smallest seed."""
+        """One row a study, seed and number (parts ``generation``, ``recall``, ``uncertainty``); a pixel of a ``picture`` of the smallest seed."""
         from yuragi.figures._networks import arm_and_seed, read_networks
 
         tables = [table.rename(columns={"experiment": "study"}) for table in read_networks(results["sampling_memory"], ".csv", COLUMNS)]
@@ -66,13 +66,15 @@ class SamplingMemory(Figure):
     def draw(self, table: pd.DataFrame) -> Drawing:
         """Two strips a study: pictures, then how they are judged, how much is recalled, and how well uncertainty tells."""
         groups = list(table.groupby("study", sort=False))
-        heights = [2.5 * (rows["part"] == "picture").any() + 3.3 for _, rows in groups]
+        heights = [2.5 * (rows["part"] == "picture").any() + 3.7 for _, rows in groups]
         drawing = style.canvas(1, 1, (11.0, sum(heights)), legend=0)
         parts = drawing.subfigures(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
         for part, (study, rows) in zip(parts, groups, strict=True):
-            part.suptitle(f"{study}: {style.counted(rows.loc[rows['part'] != 'picture', 'seed'].nunique(), 'seed')}", x=0.01, ha="left", weight="bold")
+            part.suptitle(
+                f"{study}: {style.counted(rows.loc[rows['part'] != 'picture', 'seed'].nunique(), 'seed')}", x=0.01, ha="left", weight="bold"
+            )
             pictures = rows[rows["part"] == "picture"]
-            strips = part.subfigures(2, 1, height_ratios=(2.2, 3.3)) if len(pictures) else [None, part]
+            strips = part.subfigures(2, 1, height_ratios=(2.2, 3.7)) if len(pictures) else [None, part]
             if len(pictures):
                 left, right = strips[0].subplots(1, 2, width_ratios=(10, 8))
                 _draw_pictures(left, pictures[pictures["kind"].isin(("real", "drawn"))], "drawn from labels")
@@ -87,7 +89,7 @@ class SamplingMemory(Figure):
             unsure.set(xlabel="AUROC of uncertainty", title="is it unsure of these?", xlim=(min(0.4, unsure.get_xlim()[0]), 1.02))
             for axis in (judged, recalled, unsure):
                 if axis.get_legend_handles_labels()[0]:
-                    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1 if axis is judged else 2, fontsize=8)
+                    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)
         return drawing
 
 
@@ -107,7 +109,7 @@ def _draw_pictures(axis: Any, pixels: pd.DataFrame, title: str) -> None:
     """All pictures of some kinds in one: a line a kind and item of drawn ones, a column a label; of recalled ones a line a kind."""
     height, width = int(pixels["row"].max()) + 1, int(pixels["column"].max()) + 1
     by_label = "drawn" in set(pixels["kind"])
-    line_of = pixels["kind"] + (" " + pixels["item"].astype(int).astype(str)) * by_label
+    line_of = pixels["kind"] + " " + pixels["item"].astype(int).astype(str) if by_label else pixels["kind"]
     column_of = pixels["label"] if by_label else pixels["item"]
     lines = sorted(line_of.unique(), key=lambda name: (PICTURES.index(name.split()[0]), name))
     columns = sorted(column_of.unique())
@@ -123,7 +125,10 @@ def _draw_pictures(axis: Any, pixels: pd.DataFrame, title: str) -> None:
         axis.axvline(place * (width + GAP) - (GAP + 1) / 2, color=style.SKY, linewidth=0.6)
     middles = [place * (height + GAP) + (height - 1) / 2 for place in range(len(lines))]
     axis.set_yticks(middles, [name.split()[0] if not name.startswith("drawn") or name == "drawn 0" else "" for name in lines])
-    axis.set_xticks([place * (width + GAP) + (width - 1) / 2 for place in range(len(columns))], [f"{int(name)}" for name in columns] if by_label else [""] * len(columns))
+    axis.set_xticks(
+        [place * (width + GAP) + (width - 1) / 2 for place in range(len(columns))],
+        [f"{int(name)}" for name in columns] if by_label else [""] * len(columns),
+    )
     axis.tick_params(length=0, pad=3)
     axis.grid(visible=False)
     axis.set_title(title)
@@ -158,5 +163,7 @@ def _draw_recall(axis: Any, rows: pd.DataFrame) -> None:
             of = rows[rows["condition"] == f"{name}, {which}"]
             by = of.groupby("cue")["value"]
             axis.fill_between(by.mean().index, by.min(), by.max(), color=color, **style.BAND)
-            axis.plot(by.mean().index, by.mean(), color=color, marker=marker, linestyle=dash, label=f"{label}, {which}")
+            axis.plot(by.mean().index, by.mean(), color=color, marker=marker, linestyle=dash, label=label if which == "stored" else None)
+    axis.plot([], [], color=style.BLACK, label="of stored pictures")
+    axis.plot([], [], color=style.BLACK, linestyle=(0, (4, 2)), label="of new pictures")
     axis.set(xlabel="share of pixels known", ylabel="unknown pixels right", title="recall", xlim=(0, 1))

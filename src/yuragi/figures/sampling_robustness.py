@@ -16,7 +16,22 @@ if TYPE_CHECKING:
 np = lazy.load("numpy")
 pd = lazy.load("pandas")
 
-SUMMARY = ("readout", "arm", "attack", "epsilon", "accuracy", "low", "high", "minimum", "maximum", "sd", "clean_accuracy", "seeds", "images", "verdict")
+SUMMARY = (
+    "readout",
+    "arm",
+    "attack",
+    "epsilon",
+    "accuracy",
+    "low",
+    "high",
+    "minimum",
+    "maximum",
+    "sd",
+    "clean_accuracy",
+    "seeds",
+    "images",
+    "verdict",
+)
 COMPARED = ("difference", "low", "high", "p_holm")
 KEYS = ["study", "readout", "arm", "attack", "epsilon"]
 LOOKS = {
@@ -44,7 +59,7 @@ class SamplingRobustness(Figure):
         """One row a study, readout, arm, attack and ε; beside the accuracy the difference to the reference; ε is missing for the mean over ε."""
         from yuragi.figures._tables import joined, read_table
 
-        tables = [read_table(path, SUMMARY).assign(study=path.stem) for path in results["sampling_robustness"]]
+        tables = [read_table(path, SUMMARY).assign(study=path.parent.name) for path in results["sampling_robustness"]]
         accuracies = joined(tables, ("study", *SUMMARY))
         compared = joined([_differences(path) for path in results.get("sampling_robustness_differences", ())], (*KEYS, "reference", *COMPARED))
         compared = compared.rename(columns={name: f"difference_{name}" for name in ("low", "high", "p_holm")})
@@ -96,7 +111,7 @@ def _differences(path: Path) -> pd.DataFrame:
     table = read_table(path, ("readout", "arm", "attack", "epsilon", "difference"))
     if len(table):
         table = read_table(path, ("readout", "arm", "attack", "epsilon", "reference", *COMPARED))
-    return table.assign(study=path.name.removesuffix(".csv").removesuffix(".differences"))
+    return table.assign(study=path.parent.name)
 
 
 def _looks(arms: pd.Series) -> dict[str, style.Look]:

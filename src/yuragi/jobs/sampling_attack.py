@@ -93,6 +93,7 @@ def _loaded(path: InputPath, shape: tuple[int, ...], spec: Spec) -> tuple[torch.
     own = getattr(twin.layers[FRONT_END], "threshold", None) if FRONT_END in twin.layers else None
     if twin.image_shape != shape or own != threshold:
         raise InputError(
-            f"{path}: takes images of shape {twin.image_shape} above a threshold of {own}, not {shape} above {threshold}; give the twin trained for these data"
+            f"{path}: takes images of shape {twin.image_shape} above a threshold of {own}, not {shape} above {threshold}; "
+            "give the twin that was trained for these data"
         )
     return twin, twin

@@ -40,7 +40,8 @@ def run(images: InputPath, posterior: InputPath, table: OutputPath, lags: Output
 
     from yuragi.files import read_netcdf, write_netcdf, write_table
     from yuragi.randomness import derive_seed
-    from yuragi.sampling.fluctuation import continued, fluctuation_table, lag_table
+    from yuragi.sampling.fluctuation import continued
+    from yuragi.sampling.fluctuation_tables import fluctuation_table, lag_table
     from yuragi.sampling.images import binary_images
     from yuragi.sampling.store import read_posterior
 

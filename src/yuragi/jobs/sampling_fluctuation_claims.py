@@ -21,7 +21,7 @@ def run(claims: OutputPath, results: list[InputPath], *, spec: Spec) -> None:
     from yuragi.files import read_netcdf, write_table
     from yuragi.jobs.results import arm_and_seed
     from yuragi.randomness import derive_seed
-    from yuragi.sampling.fluctuation import stability_claims
+    from yuragi.sampling.fluctuation_tables import stability_claims
 
     found = []
     for path in results:

@@ -20,7 +20,9 @@ class Description(Settings):
 
 class Spec(Settings):
     data: BinaryImagesSettings = Field(BinaryImagesSettings(), description="which images, and when a pixel is a 1")
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((200,), min_length=1, description="units of the hidden layers, as of the sampling network")
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (200,), min_length=1, description="units of the hidden layers, as of the sampling network"
+    )
     training: TrainingSettings = Field(TrainingSettings(epochs=60, batch=100), description="how it is trained")
     seed: int = Field(0, ge=0, description="seed of the parameters and of the order of images")
     chunk: PositiveInt = Field(2048, description="most images that go through the network at once where accuracy is measured")

@@ -18,8 +18,8 @@ class Perceptron(Architecture):
 
         h_l = φ(W_l h_(l-1) + b_l),    h_0 = pixels,    logits = W h_L + b
 
-    W starts as N(0, gain² / inputs), gain √2 for relu, 4 for sigmoid, and 1 for tanh and the output; b starts at 0. With batch normalisation h_l = BN(φ(…)):
-    after the nonlinearity, so that what a penalty, noise or an analysis finds at a layer is normalised.
+    W starts as N(0, gain² / inputs), gain √2 for relu, 4 for sigmoid, and 1 for tanh and the output; b starts at 0. With batch normalisation
+    h_l = BN(φ(…)): after the nonlinearity, so that what a penalty, noise or an analysis finds at a layer is normalised.
 
     The perceptrons of Nassar et al. 2020 (arXiv 2012.04729) are ``hidden=(2000,)`` and ``hidden=(1000, 1000, 1000)`` with tanh on images of
     28 by 28; their code has batch normalisation after the nonlinearity too.

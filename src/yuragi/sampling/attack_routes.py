@@ -52,8 +52,8 @@ def posterior_mean_score(model: nn.Module, images: Tensor, labels: Tensor, gener
     draws
         K, for a stochastic network; a deterministic one takes one pass
 
-    Returns mean and majority (0 or 1), draw (the fraction of draws that are right), the mean cross-entropy of the draws, and the margin of log P between
-    the label and the likeliest other class, each (image).
+    Returns mean and majority (0 or 1), draw (the fraction of draws that are right), the mean cross-entropy of the draws, and the margin of log P
+    between the label and the likeliest other class, each (image).
     """
     draws = useful_draws(model, draws)
     loss = torch.zeros(len(images), dtype=images.dtype, device=images.device)
@@ -107,13 +107,15 @@ def evaluate_routes(
         as of `yuragi.robustness.evaluate.evaluate`
 
     Returns a dataset over (attack, epsilon, image) as that of `evaluate`, an attack being a route: ``mean_correct``, ``fraction_correct`` and
-    ``majority_correct``, the same with ``clean_`` over image, ``zero_gradient``, and as attributes the draws, the threat and the verdicts of the guards.
-    The guard for ascent always speaks here: the gradient of a threshold is a stand-in.
+    ``majority_correct``, the same with ``clean_`` over image, ``zero_gradient``, and as attributes the draws, the threat and the verdicts of the
+    guards. The guard for ascent always speaks here: the gradient of a threshold is a stand-in.
 
     Errors: `InputError` as of `evaluate`.
     """
     if not attacks or WORST in attacks or any(name.endswith((f"_{SURROGATE}", f"_{TRANSFER}")) for name in attacks):
-        raise InputError(f"attacks: {', '.join(attacks) or 'none given'}; give one or more, not called '{WORST}' nor ending in _{SURROGATE} or _{TRANSFER}")
+        raise InputError(
+            f"attacks: {', '.join(attacks) or 'none given'}; give one or more, not called '{WORST}' nor ending in _{SURROGATE} or _{TRANSFER}"
+        )
     if scoring_draws < 1 or selection_draws < 1:
         raise InputError(f"scoring_draws = {scoring_draws}, selection_draws = {selection_draws}: both must be at least 1")
     threat.check(attacks)
@@ -196,10 +198,8 @@ class _Held(NamedTuple):
 
     def or_stronger(self, other: _Held, *, by_mean: bool) -> _Held:
         mine, theirs = self.judged, other.judged
-        if by_mean:
-            better = theirs.margin < mine.margin
-        else:
-            better = (theirs.draw < mine.draw) | ((theirs.draw == mine.draw) & (theirs.loss > mine.loss))
+        less_often = (theirs.draw < mine.draw) | ((theirs.draw == mine.draw) & (theirs.loss > mine.loss))
+        better = theirs.margin < mine.margin if by_mean else less_often
         return _Held(*(Fared(*(torch.where(better, b, a) for a, b in zip(one, two, strict=True))) for one, two in zip(self, other, strict=True)))
 
 

@@ -26,9 +26,9 @@ class SampledNetwork(nn.Module):
 
         s^0 = [x > θ],    b ~ the posterior's samples,    s^l ~ Bernoulli(σ(u^l)),    z_c = log q_c(u^L)
 
-    ``sampled``: a draw of the network's noise is a sample of all synapses and of the hidden units, for each image its own. The pass forward is exact;
-    on the way back a unit has the gradient of its probability, ∂s/∂u := σ'(u), and a pixel's bit that of the pixel, ∂s/∂x := 1 (straight-through). With
-    ``averaged`` = A a draw is the mean over A of those, z_c = log (1/A) Σ_a q_c(u_a): the prediction of A samples.
+    ``sampled``: a draw of the network's noise is a sample of all synapses and of the hidden units, for each image its own. The pass forward is
+    exact; on the way back a unit has the gradient of its probability, ∂s/∂u := σ'(u), and a pixel's bit that of the pixel, ∂s/∂x := 1
+    (straight-through). With ``averaged`` = A a draw is the mean over A of those, z_c = log (1/A) Σ_a q_c(u_a): the prediction of A samples.
 
     ``mean_field``: a deterministic stand-in that attackers differentiate, with probabilities in the place of hidden bits and all samples averaged:
 
@@ -75,7 +75,9 @@ class SampledNetwork(nn.Module):
         super().__init__()
         settings = posterior.settings
         if math.prod(image_shape) != settings.layers[0]:
-            raise InputError(f"image_shape = {tuple(image_shape)}: layer 0 has {settings.layers[0]} units; give the shape of the images that it learned")
+            raise InputError(
+                f"image_shape = {tuple(image_shape)}: layer 0 has {settings.layers[0]} units; give the shape of the images that it learned"
+            )
         if forward not in ("sampled", "mean_field") or rule not in ("outputs", "one_hot"):
             raise InputError(f"forward = {forward!r}, rule = {rule!r}: give 'sampled' or 'mean_field', and 'outputs' or 'one_hot'")
         if averaged < 1 or (averaged > 1 and forward != "sampled"):

@@ -1,7 +1,8 @@
 """What a network remembers: pictures drawn from a label, and stored patterns recalled from parts of them.
 
-Both networks learn in the direction cause → picture, with the pictures at layer L. `GenerativeSettings` has labels in layer 0, `StorageSettings` causes of which
-nothing tells the network. They are judged by what is not part of them: a classifier trained on real pictures, and plain ways to draw or to fill in.
+Both networks learn in the direction cause → picture, with the pictures at layer L. `GenerativeSettings` has labels in layer 0, `StorageSettings`
+causes of which nothing tells the network. They are judged by what is not part of them: a classifier trained on real pictures, and plain ways to draw
+or to fill in.
 
 Every table has the columns part, condition, measure, cue, value, low, high, images: one row a number, with an interval over images.
 """
@@ -278,7 +279,12 @@ def example_pictures(
     kinds, items, of_labels, of_cues, pictures = zip(*found, strict=True)
     return xr.Dataset(
         {"picture": (("picture", "channel", "row", "column"), np.stack(pictures).astype(np.float32).reshape(-1, *images.image_shape))},
-        coords={"kind": ("picture", list(kinds)), "item": ("picture", list(items)), "label": ("picture", list(of_labels)), "cue": ("picture", list(of_cues))},
+        coords={
+            "kind": ("picture", list(kinds)),
+            "item": ("picture", list(items)),
+            "label": ("picture", list(of_labels)),
+            "cue": ("picture", list(of_cues)),
+        },
     )
 
 

@@ -78,7 +78,8 @@ def spectrum_table(
                 if (other, synapses, estimator) in found:
                     change = found["after", of, estimator] - found[other, synapses, estimator]
                     rows.scalar("alpha_change", change, number, network=f"after minus {other}", synapses=of, estimator=estimator, rank=np.nan)
-    return rows.table(np.random.default_rng(derive_seed(seed, "spectrum")))
+    table = rows.table(np.random.default_rng(derive_seed(seed, "spectrum")))
+    return table.assign(first_rank=settings.ranks[0], last_rank=settings.ranks[1])
 
 
 def _network_rows(

@@ -46,14 +46,26 @@ def write_posterior(posterior: Posterior, path: str | os.PathLike[str]) -> None:
 def read_posterior(path: str | os.PathLike[str]) -> Posterior:
     """Read what `write_posterior` wrote. Errors: `InputError` for other files."""
     found = read_netcdf(path, "counts0")
-    if "settings" not in found.attrs:
-        raise InputError(f"{path}: no settings of a sampling network in it; give a file that write_posterior wrote")
-    settings = validate(SamplingSettings, json.loads(found.attrs["settings"]), str(path))
-    learning = validate(Learning, json.loads(found.attrs["learning"]), str(path))
+    settings = validate(SamplingSettings, _json(found, "settings", path), str(path))
+    learning = validate(Learning, _json(found, "learning", path), str(path))
     sets = range(len(settings.layers) - 1)
+    for name in ("sweep", *(f"{name}{below}" for name in ("counts", "steps", "offsets") for below in sets)):
+        if name not in found.variables:
+            raise InputError(f"{path}: holds no variable '{name}'; give a file that write_posterior wrote")
     counts = tuple(found[f"counts{below}"].values.astype(np.uint8) for below in sets)
     steps = tuple(found[f"steps{below}"].values.astype(np.int16) for below in sets)
     offsets = tuple(found[f"offsets{below}"].values.astype(np.int32) for below in sets)
     synapses = Synapses(settings, steps, offsets, tuple(part[-1] for part in counts))
     traces = {str(name).removeprefix(TRACE): found[name].values for name in found.data_vars if str(name).startswith(TRACE)}
     return Posterior(synapses, counts, found["sweep"].values, traces, learning)
+
+
+def _json(found: xr.Dataset, name: str, path: str | os.PathLike[str]) -> dict[str, object]:
+    """An attribute that holds an object as JSON."""
+    try:
+        values = json.loads(found.attrs[name])
+    except (KeyError, TypeError, ValueError):
+        values = None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: no {name} of a sampling network in it; give a file that write_posterior wrote")
+    return values

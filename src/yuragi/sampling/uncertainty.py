@@ -40,8 +40,8 @@ def uncertainty_table(
     ``inverted``
         held-out pictures with 0 and 1 exchanged
 
-    Scores (``measure``): ``entropy`` of the posterior mean; ``mutual information`` between class and synapses; two controls: ``entropy of one sample``
-    of the synapses, for what averaging adds, and ``active pixels``, for what their number alone would tell.
+    Scores (``measure``): ``entropy`` of the posterior mean; ``mutual information`` between class and synapses; two controls: ``entropy of one
+    sample`` of the synapses, for what averaging adds, and ``active pixels``, for what their number alone would tell.
 
     posterior
         of a network that tells labels of pictures

@@ -1,0 +1,55 @@
+"""What the figures of networks that learn by sampling share: names in plain words, looks, and how their tables are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import lazy_loader as lazy
+
+from yuragi.figures import style
+from yuragi.figures._tables import read_table
+
+pd = lazy.load("pandas")
+
+NAMES = {
+    "sampled": "exact posterior",
+    "fixed_hidden": "hidden synapses fixed, units feel labels",
+    "random_features": "hidden synapses fixed, units do not",
+    "twin": "twin trained by gradients",
+    "logistic_regression": "logistic regression",
+}
+"""The arms of every study in words."""
+
+
+def plainly(arm: str) -> str:
+    """The name of an arm in words; that of a variant as it is given.
+
+    >>> plainly("sampled"), plainly("tempered_5")
+    ('exact posterior', 'tempered 5')
+    """
+    return NAMES.get(arm, arm.replace("_", " "))
+
+
+def looks(arms: Sequence[str]) -> dict[str, style.Look]:
+    """One look for each arm, the same in all figures."""
+    fixed = dict(
+        zip(
+            NAMES,
+            (style.Look(style.BLUE, "o"), style.Look(style.ORANGE, "^"), style.Look(style.RED, "v"), style.Look(style.BLACK, "s"), style.Look(style.GREY, "D")),
+            strict=True,
+        )
+    )
+    # The first look of other arms is taken here: a name that no arm can have skips it.
+    others = style.looks(["", *(name for name in arms if name not in fixed)])
+    return {name: fixed.get(name) or others[name] for name in dict.fromkeys(arms)}
+
+
+def by_study(paths: Sequence[Path], columns: tuple[str, ...]) -> pd.DataFrame:
+    """Tables of studies in one, the study's name, that of the file's folder, in front."""
+    tables = []
+    for path in paths:
+        table = read_table(path, columns)
+        table.insert(0, "study", path.parent.name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)

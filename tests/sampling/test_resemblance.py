@@ -1,0 +1,73 @@
+"""Divergences are what they are known to be, and the average of a right model's posterior over its data is its prior."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from yuragi.errors import InputError
+from yuragi.sampling import Sampler, SamplingSettings
+from yuragi.sampling.activity import responses, spontaneous_states
+from yuragi.sampling.model import Patterns
+from yuragi.sampling.resemblance import correlation_similarity, divergences
+
+
+def test_a_known_divergence():
+    generator = np.random.default_rng(0)
+    evoked, spontaneous = (generator.random((40_000, 3)) < p for p in (0.5, 0.25))
+    each = 0.5 * np.log2(0.5 / 0.25) + 0.5 * np.log2(0.5 / 0.75)
+    found = divergences(evoked, spontaneous, generator, group_size=3, groups=4)
+    assert np.abs(found.spontaneous - 3 * each).max() < 0.05
+    # The units are independent as they are.
+    assert np.abs(found.independent_spontaneous - found.spontaneous).max() < 0.03
+    assert found.independent_evoked.max() < 0.01
+
+
+def test_finite_draws_alone_give_no_excess():
+    generator = np.random.default_rng(1)
+    few = [generator.random((600, 20)) < 0.4 for _ in range(2)]
+    found = divergences(*few, generator, group_size=7, groups=40)
+    assert found.spontaneous.mean() > 0.1
+    assert abs(found.excess.mean()) < 0.03
+
+
+def test_a_right_model_has_the_prior_as_the_average_of_its_posterior():
+    # Synapses are held; the network itself draws its data. Other data of the same rates are the control: the equality is no matter of course.
+    generator = np.random.default_rng(2)
+    sampler = Sampler(SamplingSettings(layers=(4, 8, 20)), generator)
+    posterior = sampler.learn(None, np.ones((1, 20), np.uint8), sweeps=1, quiet=True)
+    data = Patterns.forward(posterior.synapses, {}, 4000, generator).units[-1].T
+    others = generator.permuted(data, axis=0)
+    resting = spontaneous_states(posterior, generator, 4000)
+    excess = {}
+    for name, shown in (("its own", data), ("others", others)):
+        found = responses(posterior, shown, generator, trials=1, sweeps=1, burn_in=30, at="outputs", same_synapses=True)
+        excess[name] = divergences(found.values[0], resting, generator, group_size=5, groups=20).excess.mean()
+    assert abs(excess["its own"]) < 0.01
+    assert excess["others"] > 0.03
+
+
+def test_likeness_of_correlations():
+    generator = np.random.default_rng(3)
+    mixing, other = generator.standard_normal((2, 10, 10))
+    first, second, third = (generator.standard_normal((5000, 10)) @ matrix for matrix in (mixing, mixing, other))
+    same, different = correlation_similarity(first, second, generator), correlation_similarity(first, third, generator)
+    assert same.similarity > 0.98
+    assert same.halves > 0.98
+    assert max(abs(same.shuffled), abs(different.similarity)) < 0.5
+    assert np.isnan(correlation_similarity(np.zeros((10, 4)), np.zeros((10, 4)), generator).similarity)
+
+
+@pytest.mark.parametrize(
+    ("evoked", "spontaneous", "options", "message"),
+    [
+        (np.full((9, 4), 0.5), np.ones((9, 4)), {}, "evoked: shape"),
+        (np.eye(4), np.eye(5), {}, "4 and 5 units"),
+        (np.eye(4), np.eye(4), {"group_size": 5}, "group_size = 5: 4 units change"),
+        (np.ones((9, 4)), np.ones((9, 4)), {"group_size": 2}, "group_size = 2: 0 units change"),
+        (np.eye(4), np.eye(4), {"group_size": 2, "groups": 0}, "0 groups"),
+    ],
+)
+def test_bad_input(evoked, spontaneous, options, message):
+    with pytest.raises(InputError, match=message):
+        divergences(evoked, spontaneous, np.random.default_rng(0), **options)
