@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "results" / "reference" / "peers.csv"
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 START, END = "<!-- peers: begin -->", "<!-- peers: end -->"
 sys.path.insert(0, str(ROOT))
 
@@ -69,6 +70,8 @@ class Comparison:
         most seconds that ours may take, None: no bound
     turns
         turns of the peer that one of ours serves: its time is divided by them
+    parts
+        equal parts of ours of which the peer does one: its time is multiplied by them, and its name has to say so
     warm_up
         the same sides at a small size, run once before anything is measured: libraries load on first use
     """
@@ -83,6 +86,7 @@ class Comparison:
     memory_mib: float | None = None
     seconds: float | None = None
     turns: int = 1
+    parts: int = 1
     warm_up: Callable[[], Sides] | None = None
 
 
@@ -116,7 +120,7 @@ def measure(comparison: Comparison) -> dict[str, Any]:
     # Within a round, for what else the machine does changes from round to round.
     added = {name: statistics.median(map(operator.sub, times[name], bare)) for name in ("ours", "peer") if name in times}
     found["ours_seconds"] = added["ours"] / comparison.turns
-    found["peer_seconds"] = added.get("peer", statistics.median(times["bare"]) if "bare" in times else None)
+    found["peer_seconds"] = added["peer"] * comparison.parts if "peer" in added else statistics.median(times["bare"]) if "bare" in times else None
     return found
 
 
@@ -201,7 +205,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def _measure_apart(name: str, peer: str) -> dict[str, Any]:
-    environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environment = os.environ | dict.fromkeys(THREADS, "1")
     done = subprocess.run([sys.executable, __file__, "--one", name, peer], env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{name}: failed\n{done.stderr}")

@@ -27,6 +27,7 @@ from yuragi.files import write_table, written_whole
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "results" / "reference" / "scaling.csv"
 PAGE = ROOT / "docs" / "scaling.md"
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 START, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 PROCESSES = 3
@@ -110,6 +111,21 @@ def attack(images: int, epsilons: int, draws: int, steps: int) -> Work:
     return work
 
 
+def sampling_sweeps(units: int, synapses: int, patterns: int) -> Work:
+    """Ten sweeps over all hidden units and all synapses of 784-units-10, 15 % of the inputs active."""
+    from yuragi.sampling import Sampler, SamplingSettings
+
+    generator = np.random.default_rng(0)
+    sampler = Sampler(SamplingSettings(layers=(784, units, 10), synapses=synapses), generator)
+    sampler.clamp(generator.random((patterns, 784)) < 0.15, generator.integers(0, 10, patterns))
+
+    def work() -> None:
+        for _ in range(10):
+            sampler.sweep()
+
+    return work
+
+
 TASKS = {
     "cvPCA, units": Task(spectrum, {"stimuli": 2000}, "units", (500, 1000, 2000)),
     "cvPCA, stimuli": Task(spectrum, {"units": 2000}, "stimuli", (500, 1000, 2000)),
@@ -122,9 +138,23 @@ TASKS = {
     "PGD, epsilons": Task(attack, {"images": 300, "draws": 8, "steps": 5}, "epsilons", (2, 4, 8)),
     "PGD, draws": Task(attack, {"images": 300, "epsilons": 1, "steps": 5}, "draws", (16, 32, 64)),
     "PGD, steps": Task(attack, {"images": 300, "epsilons": 1, "draws": 8}, "steps", (10, 20, 40)),
+    "ten sampling sweeps, hidden units": Task(sampling_sweeps, {"synapses": 8, "patterns": 1000}, "units", (100, 200, 400)),
+    "ten sampling sweeps, synapses a connection": Task(sampling_sweeps, {"units": 200, "patterns": 1000}, "synapses", (4, 8, 16)),
+    "ten sampling sweeps, patterns": Task(sampling_sweeps, {"units": 200, "synapses": 8}, "patterns", (500, 1000, 2000)),
 }
 
-SMALL = {"units": 20, "stimuli": 100, "bootstraps": 2, "frames": 1000, "images": 100, "epsilons": 1, "draws": 2, "steps": 2}
+SMALL = {
+    "units": 20,
+    "stimuli": 100,
+    "bootstraps": 2,
+    "frames": 1000,
+    "images": 100,
+    "epsilons": 1,
+    "draws": 2,
+    "steps": 2,
+    "synapses": 2,
+    "patterns": 20,
+}
 """Sizes of the first, unmeasured run: libraries load on first use, and neither their time nor their memory grows with the data."""
 
 
@@ -210,7 +240,7 @@ def measure(name: str, size: int) -> dict[str, float]:
 
 
 def _measure_apart(name: str, size: int) -> dict[str, float]:
-    environment = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environment = os.environ | dict.fromkeys(THREADS, "1")
     done = subprocess.run([sys.executable, __file__, name, str(size)], env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{name} = {size}: failed\n{done.stderr}")

@@ -34,6 +34,7 @@ from .adversarial_results import Arm, write_adversarial_histories, write_single_
 from .corruption_results import write_corruptions
 from .feature_space_results import write_feature_space
 from .masking_results import write_masking
+from .sampling_results import write_bare_study, write_studies
 from .transfer_results import write_transfers
 
 ARMS = {"plain": 0.0, "spectral": 0.05, "white": 0.1, "spontaneous": 0.15, "both": 0.2, "blurred": 0.02}
@@ -74,6 +75,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
             "between",
             [(name, arm, seed) for name in ("digits_perceptron", "digits_cnn") for arm in ("plain", "white") for seed in (0, 1, 2)],
         ),
+        **write_studies(folder / "sampling", ("digits", "mnist")),
         **merged,
     }
 
@@ -99,6 +101,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Path]]:
         **write_single_attacks(folder / "single_attacks", "digits", [Arm("plain")], ["fgsm"], [0.1]),
         "adversarial_histories": write_adversarial_histories(folder / "networks", "digits", {"fgsm": (None,)}),
         **write_transfers(folder / "transfers", "two", [("digits", "plain", 0), ("digits", "plain", 1)], (0.1,), ("fgsm", "basic_iterative")),
+        **write_bare_study(folder / "sampling", "digits"),
     }
     return {"spectra": spectra, "models": [model], "comparisons": [comparison], **calibration, **hierarchy, **nulls, **studies, **experiment}
 

@@ -53,7 +53,7 @@ def write_sampling_fluctuation(
     for study in studies:
         networks = {(arm, seed): made_up_fluctuation(seed) for arm in arms for seed in seeds}
         for (arm, seed), found in networks.items():
-            windows, lags = (folder / study / f"{arm}-seed{seed}.{name}.csv" for name in ("fluctuation", "fluctuation_lags"))
+            windows, lags = (folder / study / f"{arm}-seed{seed}.{name}.csv" for name in ("fluctuation", "lags"))
             write_table(fluctuation_table(found, np.random.default_rng(0), resamples=400), windows)
             write_table(lag_table(found), lags)
             kinds["sampling_fluctuation"].append(windows)

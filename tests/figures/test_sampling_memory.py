@@ -61,6 +61,18 @@ def test_pictures_of_the_smallest_seed_are_in_the_table(tmp_path: Path) -> None:
     drawn(SamplingMemory(), table, tmp_path)
 
 
+def test_a_study_with_one_file_is_one_seed(tmp_path: Path) -> None:
+    results = write_sampling_memory(tmp_path, seeds=(3,))
+    renamed = {
+        kind: [path.rename(path.with_name(f"memory{ending}"))] for (kind, (path,)), ending in zip(results.items(), (".csv", ".nc"), strict=True)
+    }
+    table = SamplingMemory().table(renamed)
+    assert set(table["study"]) == {"digits"}
+    assert set(table["seed"]) == {0}
+    assert "picture" in set(table["part"])
+    drawn(SamplingMemory(), table, tmp_path)
+
+
 def test_numbers_without_pictures_and_uncertainty_are_drawn(tmp_path: Path) -> None:
     results = write_sampling_memory(tmp_path, seeds=(0,), uncertainty=False)
     table = SamplingMemory().table({"sampling_memory": results["sampling_memory"]})

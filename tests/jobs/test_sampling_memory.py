@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def went_on(folder: Path, seed: int, to: Path) -> list[Path]:
-    files = [to / f"sampled-seed{seed}.{name}" for name in ("fluctuation.csv", "fluctuation_lags.csv", "fluctuation.nc")]
+    files = [to / f"sampled-seed{seed}.{name}" for name in ("fluctuation.csv", "lags.csv", "fluctuation.nc")]
     spec = {"data": DATA, "periods": 1, "resamples": 400, "seed": 5}
     inputs = [folder / "digits.nc", folder / f"sampled-seed{seed}.nc"]
     assert main(["sampling_fluctuation", *map(str, inputs + files), "--spec", json.dumps(spec)]) == 0

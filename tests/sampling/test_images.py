@@ -9,7 +9,7 @@ import xarray as xr
 from yuragi.datasets import load
 from yuragi.errors import InputError
 from yuragi.sampling import binary_images
-from yuragi.sampling.images import BinaryImagesSettings
+from yuragi.sampling.settings import BinaryImagesSettings
 from yuragi.settings import validate
 
 
@@ -62,7 +62,10 @@ def test_no_digit_is_in_two_parts():
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"train_images": 7, "validation_images": 3}, r"train_images \+ validation_images = 10: the set has 8 training images; lower one of them by 2"),
+        (
+            {"train_images": 7, "validation_images": 3},
+            r"train_images \+ validation_images = 10: the set has 8 training images; lower one of them by 2",
+        ),
         ({"test_images": 5}, "test_images = 5: the set has 4 images"),
         ({"threshold": 1.0}, "threshold = 1"),
         ({"threshold": -0.1}, "threshold = -0.1"),
@@ -81,7 +84,9 @@ def test_pixels_outside_the_unit_interval_are_told():
         binary_images(dataset, train_images=2, validation_images=2, test_images=2)
 
 
-@pytest.mark.parametrize("values", [{"threshold": 1}, {"threshold": -0.5}, {"train_images": 0}, {"test_images": 0}, {"validation_images": 0}, {"tset_images": 3}])
+@pytest.mark.parametrize(
+    "values", [{"threshold": 1}, {"threshold": -0.5}, {"train_images": 0}, {"test_images": 0}, {"validation_images": 0}, {"tset_images": 3}]
+)
 def test_settings_without_sense_are_refused(values):
     with pytest.raises(InputError, match=next(iter(values))):
         validate(BinaryImagesSettings, values, "data")

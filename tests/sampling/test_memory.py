@@ -12,8 +12,6 @@ from yuragi.sampling import Sampler, SamplingSettings
 from yuragi.sampling.images import Part, binary_images
 from yuragi.sampling.memory import (
     COLUMNS,
-    GenerativeSettings,
-    StorageSettings,
     cue_mask,
     drawn_pictures,
     example_pictures,
@@ -21,6 +19,7 @@ from yuragi.sampling.memory import (
     nearest_by,
     recall_table,
 )
+from yuragi.sampling.memory_settings import GenerativeSettings, StorageSettings
 from yuragi.sampling.uncertainty import auroc, auroc_interval, uncertainty_table
 
 

@@ -12,7 +12,7 @@ import pytest
 import yuragi.sampling
 
 FORBIDDEN = {"torch", "autograd", "jax", "tensorflow"}
-LEARNING = ("checks", "model", "conditionals", "reference", "kernels", "learning", "prediction", "convergence")
+LEARNING = ("checks", "settings", "model", "conditionals", "reference", "kernels", "learning", "prediction", "convergence")
 FOLDER = Path(yuragi.sampling.__file__).parent
 
 
@@ -31,6 +31,7 @@ def test_the_text_names_no_library_of_gradients(module):
         "yuragi.progress",
         "yuragi.settings",
         "yuragi.sampling",
+        "yuragi.sampling.images",  # for the types of the settings
         *(f"yuragi.sampling.{name}" for name in LEARNING),
     }
     assert not {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & {"backward", "grad", "requires_grad"}

@@ -10,6 +10,7 @@ import pytest
 import scipy.stats
 from tests.sampling.oracle import enumerated, fit, log_joint_of_bits, state_of, tiny
 
+from yuragi.errors import InputError
 from yuragi.sampling import Learning, Patterns, Sampler, SamplingSettings, Synapses, predict
 from yuragi.sampling.kernels import sample_units, tables
 from yuragi.sampling.learning import Posterior, sample_chains
@@ -48,8 +49,7 @@ def test_fixed_hidden_synapses_stay_and_those_above_follow_their_posterior_given
     inside = {state: p for state, p in everything.items() if state[: held.size] == tuple(held.ravel())}
     expected = {state: p / sum(inside.values()) for state, p in inside.items()}
     assert fit(found, expected) > SURE
-    exact = {state for state in drawn(*tiny(**SMALL), Learning(), samples=50)}
-    assert len({state[: held.size] for state in exact}) > 1, "without the rule they do not stay"
+    assert len({state[: held.size] for state in drawn(*tiny(**SMALL), Learning(), samples=50)}) > 1, "without the rule they do not stay"
 
 
 @pytest.mark.parametrize("feedback", [True, False])
@@ -108,7 +108,7 @@ def test_without_feedback_hidden_units_are_forward_draws_and_with_it_they_feel_t
 
 def test_random_features_average_over_forward_draws():
     """One synapse above one hidden unit: P(n) = Σ_h P(h | x) P(n | h, y), which is not the posterior given the hidden synapses."""
-    network = {"layers": (2, 1, 1), "synapses": 1, "gain": 3.0, "bias": False, "patterns": 4, "prior": 0.5, "seed": 5}
+    network = {"layers": (2, 1, 1), "synapses": 1, "gain": 3.0, "bias": False, "patterns": 4, "prior": 0.5, "seed": 10}
     synapses, patterns = tiny(**network)
     on = {}
     for state in itertools.product((0, 1), repeat=4):
@@ -122,7 +122,7 @@ def test_random_features_average_over_forward_draws():
     expected = float((forward / forward.sum()) @ (at / (at + off)))
     posterior = float(at.sum() / (at + off).sum())
     # A draw a sweep, each from hidden units of its own: the samples are independent.
-    number = 30000
+    number = 20000
     share = {}
     for feedback in (False, True):
         states = drawn(*tiny(**network), Learning(plastic="outputs", feedback=feedback), samples=number, thin=1)
@@ -130,7 +130,7 @@ def test_random_features_average_over_forward_draws():
     error = 0.5 / np.sqrt(number)
     assert abs(share[False] - expected) < 4 * error
     assert abs(expected - posterior) > 10 * error
-    assert abs(share[True] - posterior) < 20 * error  # one state depends on the one before
+    assert abs(share[True] - posterior) < 6 * error  # one state depends on the one before
     assert abs(share[True] - posterior) < abs(share[True] - expected)
 
 
@@ -139,8 +139,8 @@ def test_copies_have_the_posterior_of_data_shown_twice():
     network = SMALL | {"layers": (2, 2, 1), "seed": 1, "gain": 3.0}
     _, patterns = tiny(**network)
     inputs, bits = patterns.units[0].T, patterns.units[-1].T
-    twice, settings = (SamplingSettings(**{**{k: v for k, v in network.items() if k in SamplingSettings.model_fields}, "layers": (2, 2, 2), **more})
-                       for more in ({}, {"copies": 2}))
+    described = {key: value for key, value in network.items() if key in SamplingSettings.model_fields} | {"layers": (2, 2, 2)}
+    twice, settings = (SamplingSettings(**described, copies=copies) for copies in (1, 2))
     start = Synapses.from_prior(twice, np.random.default_rng(0))
     shown = Patterns.forward(start, {0: (inputs, None), 2: (np.repeat(bits, 2, axis=1), None)}, len(inputs), np.random.default_rng(0))
     expected = enumerated(start, shown)
@@ -214,7 +214,9 @@ def test_rules_that_make_no_chain_are_refused_and_only_one_is_exact():
 
 def test_chains_and_their_samples_know_their_rule():
     rule = Learning(temper=2)
-    for posterior in sample_chains(SamplingSettings(layers=(2, 2)), np.eye(2), np.eye(2), np.random.default_rng(0), learning=rule, sweeps=3, quiet=True):
+    for posterior in sample_chains(
+        SamplingSettings(layers=(2, 2)), np.eye(2), np.eye(2), np.random.default_rng(0), learning=rule, sweeps=3, quiet=True
+    ):
         assert posterior.learning == posterior.latest(1).learning == posterior.thinned(2).learning == rule
 
 
@@ -229,5 +231,5 @@ def test_thinned_samples_are_evenly_spread_and_end_with_the_last():
         np.testing.assert_array_equal(part.synapses.counts[0], posterior.counts[0][-1])
         np.testing.assert_array_equal(part.counts[0], posterior.counts[0][part.sweeps - 1])
     for number in (0, 11):
-        with pytest.raises(Exception, match=f"number = {number}: there are 10 samples"):
+        with pytest.raises(InputError, match=f"number = {number}: there are 10 samples"):
             posterior.thinned(number)

@@ -126,7 +126,7 @@ def test_foreign_files_are_refused_in_one_line(tmp_path):
     del without_rule.attrs["learning"]
     write_netcdf(without_rule, path)
     refused("no learning")
-    for broken in ("{", '{"layers": [4, 3]}', '{"layers": [4, 0, 2]}', "[1]"):
+    for broken in ("{", '{"layers": [5, 3, 2]}', '{"layers": [4, 0, 2]}', "[1]"):
         write_netcdf(whole.assign_attrs(settings=broken), path)
         with pytest.raises(InputError) as caught:
             read_posterior(path)

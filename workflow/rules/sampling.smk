@@ -183,17 +183,21 @@ rule sampling_fluctuation_claims:
 rule sampling_memory:
     input:
         images=f"{plan.results}/images/{{study}}.nc",
-        posterior=lambda wildcards: plan.sampling.exact(wildcards.study)[0],
+        posterior=f"{SAMPLING}/sampled-seed{{seed}}.nc",
     output:
-        table=f"{SAMPLING}/memory.csv",
-        examples=f"{SAMPLING}/memory.nc",
+        table=f"{SAMPLING}/memory-seed{{seed}}.csv",
+        examples=f"{SAMPLING}/memory-seed{{seed}}.examples.nc",
     log:
-        f"{plan.results}/logs/sampling_memory/{{study}}.log",
+        f"{plan.results}/logs/sampling_memory/{{study}}/seed{{seed}}.log",
     benchmark:
-        f"{plan.results}/benchmarks/sampling_memory/{{study}}.tsv"
+        f"{plan.results}/benchmarks/sampling_memory/{{study}}/seed{{seed}}.tsv"
     params:
-        spec=lambda wildcards: plan.spec("sampling_memory", wildcards.study),
-        code=lambda wildcards: plan.code("sampling_memory", wildcards.study),
+        spec=lambda wildcards: plan.spec(
+            "sampling_memory", f"{wildcards.study}/memory-seed{wildcards.seed}"
+        ),
+        code=lambda wildcards: plan.code(
+            "sampling_memory", f"{wildcards.study}/memory-seed{wildcards.seed}"
+        ),
         files=lambda wildcards, input: plan.options(input, "posterior"),
     shell:
         "NUMBA_NUM_THREADS={threads} yuragi sampling_memory {input.images} {output.table} {output.examples} {params.files}"

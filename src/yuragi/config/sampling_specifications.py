@@ -19,8 +19,7 @@ from yuragi.jobs import (
     sampling_twin,
 )
 from yuragi.randomness import derive_seed
-from yuragi.sampling.classification import ARMS
-from yuragi.sampling.learning import EXACT
+from yuragi.sampling.settings import ARMS, EXACT
 from yuragi.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,8 +91,10 @@ class SamplingFiles:
             "sampling_variability": tables("variability.csv", "activity"),
             "sampling_spectrum": tables("spectrum.csv", "activity"),
             "sampling_spontaneous": tables("spontaneous.csv", "activity"),
-            "sampling_memory": tables("memory.csv", "memory"),
-            "sampling_examples": tables("memory.nc", "memory"),
+            "sampling_memory": [file for study, wanted in self.studies.items() if wanted.memory for file in self.of_arms(study, ".csv", ("memory",))],
+            "sampling_examples": [
+                file for study, wanted in self.studies.items() if wanted.memory for file in self.of_arms(study, ".examples.nc", ("memory",))
+            ],
             "sampling_robustness": tables("robustness.csv", "robustness"),
             "sampling_robustness_differences": tables("robustness_differences.csv", "robustness"),
         }
@@ -161,7 +162,7 @@ def _fluctuation_claims(config: Config, study: str, arm: str, seed: str) -> Sett
 def _memory(config: Config, study: str, arm: str, seed: str) -> Settings:
     wanted = config.sampling[study]
     own = _described(sampling_memory.Spec, wanted.memory) | {"data": wanted.data, "rule": wanted.chain.rule}
-    return sampling_memory.Spec(**own, seed=_seed(config, "memory", study))
+    return sampling_memory.Spec(**own, seed=_seed(config, "memory", study, seed))
 
 
 def _activity(config: Config, study: str, arm: str, seed: str) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from yuragi.datasets.base import Dataset
 from yuragi.jobs import (
@@ -16,10 +16,8 @@ from yuragi.jobs import (
     sampling_twin,
 )
 from yuragi.plugins import any_of
-from yuragi.sampling.classification import ARMS, Chain, NetworkSettings
-from yuragi.sampling.images import BinaryImagesSettings
-from yuragi.sampling.learning import Learning
-from yuragi.settings import EachOnce, Name, Settings
+from yuragi.sampling.settings import ARMS, BinaryImagesSettings, Chain, Learning, NetworkSettings
+from yuragi.settings import EachOnce, Name
 
 TWIN = "twin"
 RESERVED = (*ARMS, TWIN, "logistic_regression")
@@ -54,17 +52,23 @@ class SamplingStudy(BinaryImagesSettings):
     network: NetworkSettings = Field(NetworkSettings(), description="the network")
     chain: Chain = Field(Chain(), description="how long it fluctuates, and which of its states are kept")
     choice: sampling_choose.Description | None = Field(None, description="drives that are compared on validation images; null: the network's own")
-    variants: dict[Name, Variant] = Field({}, description="tempered or copied outputs, under names of your own that say so; beside the exact posterior")
+    variants: dict[Name, Variant] = Field(
+        {}, description="tempered or copied outputs, under names of your own that say so; beside the exact posterior"
+    )
     seeds: EachOnce[Annotated[int, Field(ge=0)]] = Field((0, 1, 2), min_length=1, description="a network of every arm for each seed")
     twin: sampling_twin.Description | None = Field(
         sampling_twin.Description(), description="a network of the same size that is trained by gradients; null leaves it out"
     )
-    fluctuation: sampling_fluctuation.Description | None = Field(None, description="does what was learned outlast further fluctuation? null leaves it out")
+    fluctuation: sampling_fluctuation.Description | None = Field(
+        None, description="does what was learned outlast further fluctuation? null leaves it out"
+    )
     activity: sampling_activity.Description | None = Field(
         None, description="variability, tuning, spectrum and spontaneous activity of the hidden units; null leaves it out"
     )
-    memory: sampling_memory.Description | None = Field(None, description="generation from labels, recall from parts, uncertainty; null leaves it out")
-    robustness: sampling_attack.Description | None = Field(None, description="attacks on the network that samples and on its twin; null leaves it out")
+    memory: sampling_memory.Description | None = Field(None, description="pictures of labels, recall from parts, uncertainty; null leaves it out")
+    robustness: sampling_attack.Description | None = Field(
+        None, description="attacks on the network that samples and on its twin; null leaves it out"
+    )
 
     @field_validator("images")
     @classmethod

@@ -36,7 +36,13 @@ def looks(arms: Sequence[str]) -> dict[str, style.Look]:
     fixed = dict(
         zip(
             NAMES,
-            (style.Look(style.BLUE, "o"), style.Look(style.ORANGE, "^"), style.Look(style.RED, "v"), style.Look(style.BLACK, "s"), style.Look(style.GREY, "D")),
+            (
+                style.Look(style.BLUE, "o"),
+                style.Look(style.ORANGE, "^"),
+                style.Look(style.RED, "v"),
+                style.Look(style.BLACK, "s"),
+                style.Look(style.GREY, "D"),
+            ),
             strict=True,
         )
     )

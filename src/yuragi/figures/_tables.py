@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
+import lazy_loader as lazy
 
 from yuragi.errors import InputError
+
+pd = lazy.load("pandas")
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

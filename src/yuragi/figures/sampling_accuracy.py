@@ -67,7 +67,10 @@ def _title(name: str, rows: pd.DataFrame) -> str:
 
 
 def _draw_accuracies(axis: Any, rows: pd.DataFrame, places: dict[str, int], looks: dict[str, style.Look]) -> None:
-    shown = {"posterior_mean": ("mean over all states (for controls: their own prediction)", 0.0, True), "single_state": ("a single state", -BESIDE * 1.6, False)}
+    shown = {
+        "posterior_mean": ("mean over all states (for controls: their own prediction)", 0.0, True),
+        "single_state": ("a single state", -BESIDE * 1.6, False),
+    }
     for prediction, (label, beside, filled) in shown.items():
         for row in rows[rows["prediction"] == prediction].itertuples():
             if not filled and row.arm in ("twin", "logistic_regression"):
@@ -76,7 +79,9 @@ def _draw_accuracies(axis: Any, rows: pd.DataFrame, places: dict[str, int], look
             axis.hlines(y, row.low, row.high, color=look.color, linewidth=1.6)
             axis.plot(row.accuracy, y, look.marker, color=look.color, markerfacecolor=look.color if filled else "white")
             if filled:
-                axis.annotate(f"{row.accuracy:.3f}", (row.high, y), xytext=(4, 0), textcoords="offset points", fontsize=8, va="center", color=style.GREY)
+                axis.annotate(
+                    f"{row.accuracy:.3f}", (row.high, y), xytext=(4, 0), textcoords="offset points", fontsize=8, va="center", color=style.GREY
+                )
         axis.plot([], [], "o", color=style.GREY, markerfacecolor=style.GREY if filled else "white", label=label)
     axis.margins(x=0.12)
 

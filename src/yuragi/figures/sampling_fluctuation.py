@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.figures import style
+from yuragi.figures import _sampling_arms, style
 from yuragi.figures.base import Figure, Results
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ LOOKS = {
     "redrawn": ("control: as many synapses redrawn", style.RED, "v"),
     "shuffled": ("control: its changes at other synapses", style.ORANGE, "^"),
 }
-ARMS = {"sampled": "exact posterior"}
 GROUPS = {"hidden": "-", "outputs": (0, (4, 2))}
 
 
@@ -74,7 +73,7 @@ class SamplingFluctuation(Figure):
 
         parts = [("window", pd.concat(read_networks(results["sampling_fluctuation"], ".fluctuation.csv", WINDOWS), ignore_index=True))]
         if "sampling_lags" in results:
-            parts.append(("lag", pd.concat(read_networks(results["sampling_lags"], ".fluctuation_lags.csv", LAGS), ignore_index=True)))
+            parts.append(("lag", pd.concat(read_networks(results["sampling_lags"], ".lags.csv", LAGS), ignore_index=True)))
         if "sampling_stability" in results:
             claims = [read_table(path, CLAIMS).assign(study=path.parent.name) for path in results["sampling_stability"]]
             parts.append(("claim", pd.concat(claims, ignore_index=True)))
@@ -86,9 +85,7 @@ class SamplingFluctuation(Figure):
     def draw(self, table: pd.DataFrame) -> Drawing:
         """A strip a study and arm: accuracy, turnover and likeness against time, correlation of synapses against lag."""
         groups = list(table.groupby(["study", "arm"], sort=False))
-        titles = [
-            f"{study}, {ARMS.get(arm, str(arm).replace('_', ' '))}: {style.counted(rows['seed'].nunique(), 'seed')}" for (study, arm), rows in groups
-        ]
+        titles = [f"{study}, {_sampling_arms.plainly(arm)}: {style.counted(rows['seed'].nunique(), 'seed')}" for (study, arm), rows in groups]
         drawing, strips = style.strips(titles, 3, (3.5, 2.9), legend=1.0)
         for (accuracy, turnover, lags), (_, rows) in zip(strips, groups, strict=True):
             windows = rows[rows["part"] == "window"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lazy_loader as lazy
@@ -51,13 +53,13 @@ class SamplingMemory(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a study, seed and number (parts ``generation``, ``recall``, ``uncertainty``); a pixel of a ``picture`` of the smallest seed."""
-        from yuragi.figures._networks import arm_and_seed, read_networks
+        from yuragi.figures._tables import read_table
 
-        tables = [table.rename(columns={"experiment": "study"}) for table in read_networks(results["sampling_memory"], ".csv", COLUMNS)]
-        found: dict[str, tuple[int, Any]] = {}
+        tables = [read_table(path, COLUMNS).assign(study=path.parent.name, seed=_seed(path)) for path in results["sampling_memory"]]
+        found: dict[str, tuple[int, Path]] = {}
         for path in results.get("sampling_examples", ()):
-            _, seed = arm_and_seed(path, ".examples.nc")
-            found[path.parent.name] = min(found.get(path.parent.name, (seed, path)), (seed, path))
+            mine = (_seed(path), path)
+            found[path.parent.name] = min(found.get(path.parent.name, mine), mine)
         tables += [_pixels(path).assign(study=study, seed=seed, part="picture") for study, (seed, path) in found.items()]
         table = pd.concat(tables, ignore_index=True)
         return table.reindex(columns=["study", "seed", *COLUMNS, "kind", "item", "label", "row", "column"])
@@ -93,7 +95,13 @@ class SamplingMemory(Figure):
         return drawing
 
 
-def _pixels(path: Any) -> pd.DataFrame:
+def _seed(path: Path) -> int:
+    """The seed that a file's name tells, ``<name>-seed<seed>.…``; 0 where a study has one file alone."""
+    found = re.search(r"-seed(\d+)\.", path.name)
+    return int(found[1]) if found else 0
+
+
+def _pixels(path: Path) -> pd.DataFrame:
     """A row a pixel of a picture; ``value`` from 0 to 1 in steps of 1/255, channels averaged."""
     from yuragi.files import read_netcdf
 

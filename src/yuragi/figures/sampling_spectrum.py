@@ -78,7 +78,9 @@ def _exponents(axis: Any, rows: pd.DataFrame) -> None:
         for estimator, at in (("cvpca", place - 0.12), ("noise_free", place + 0.22)):
             _sampling.mark(axis, at, of[of["estimator"] == estimator], color, marker, filled=estimator == "cvpca")
         if not style.present(_sampling.over_seeds(of)["value"]):
-            axis.text(place, 0.03, "no signal", rotation=90, fontsize=8, color=color, ha="center", va="bottom", transform=axis.get_xaxis_transform())
+            # On white, as the line at 1 may run behind it.
+            look = {"rotation": 90, "fontsize": 8, "color": color, "ha": "center", "va": "center", "bbox": {"color": "white", "pad": 1}}
+            axis.text(place, 0.5, "no signal", transform=axis.get_xaxis_transform(), **look)
         names.append(name.replace(" learning, synapses", ",\n").replace("trained by", "trained by\n"))
     axis.plot([], [], "o", color=style.GREY, label="from counts in trials (cvPCA)", linestyle="none")
     axis.plot([], [], "o", color=style.GREY, markerfacecolor="white", label="without noise", linestyle="none")

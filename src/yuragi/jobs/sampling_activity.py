@@ -6,7 +6,7 @@ from pydantic import Field
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.sampling.activity_settings import ResemblanceSettings, SpectrumSettings, VariabilitySettings
-from yuragi.sampling.images import BinaryImagesSettings
+from yuragi.sampling.settings import BinaryImagesSettings
 from yuragi.settings import Settings
 
 

@@ -10,7 +10,7 @@ from yuragi.attacks.base import BoundedAttack
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.plugins import any_of
 from yuragi.robustness.threat import ThreatModel
-from yuragi.sampling.images import BinaryImagesSettings
+from yuragi.sampling.settings import BinaryImagesSettings
 from yuragi.settings import EachOnce, Name, Settings
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from yuragi.jobs.base import InputPath, OutputPath
-from yuragi.sampling.images import BinaryImagesSettings
+from yuragi.sampling.settings import BinaryImagesSettings
 from yuragi.settings import EachOnce, Name, Settings
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from yuragi.jobs.base import InputPath, OutputPath
-from yuragi.sampling.classification import Chain, NetworkSettings
-from yuragi.sampling.images import BinaryImagesSettings
-from yuragi.sampling.learning import Learning
+from yuragi.sampling.settings import BinaryImagesSettings, Chain, Learning, NetworkSettings
 from yuragi.settings import Settings
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from yuragi.jobs.base import InputPath, OutputPath
-from yuragi.sampling.images import BinaryImagesSettings
-from yuragi.sampling.memory import Cue, GenerativeSettings, StorageSettings
+from yuragi.sampling.memory_settings import Cue, GenerativeSettings, StorageSettings
+from yuragi.sampling.settings import BinaryImagesSettings
 from yuragi.settings import EachOnce, Settings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, PositiveInt
 
 from yuragi.jobs.base import InputPath, OutputPath
-from yuragi.sampling.images import BinaryImagesSettings
+from yuragi.sampling.settings import BinaryImagesSettings
 from yuragi.settings import Settings
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, PositiveInt
 
 from yuragi.jobs.base import InputPath, OutputPath
-from yuragi.sampling.images import BinaryImagesSettings
+from yuragi.sampling.settings import BinaryImagesSettings
 from yuragi.settings import Settings
 from yuragi.training.settings import TrainingSettings
 

@@ -12,7 +12,7 @@ from yuragi.settings import RankRange, Settings
 class VariabilitySettings(Settings):
     """How trial-to-trial variability is measured."""
 
-    stimuli: PositiveInt = Field(100, description="test images that are shown, the first ones")
+    stimuli: PositiveInt = Field(50, description="test images that are shown, the first ones")
     trials: int = Field(20, ge=2, description="presentations of every image; at most as many as the posterior has samples")
     before: PositiveInt = Field(40, description="sweeps before the onset")
     after: PositiveInt = Field(40, description="sweeps with the image")

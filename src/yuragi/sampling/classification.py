@@ -3,68 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from pydantic import Field, PositiveInt, model_validator
 
 from yuragi.errors import InputError
 from yuragi.sampling.images import BinaryImages, Part
-from yuragi.sampling.learning import EXACT, Learning, Posterior, Sampler
-from yuragi.sampling.model import Positive, SamplingSettings, Signs
-from yuragi.sampling.prediction import Rule, class_scores, predict
-from yuragi.settings import Settings
-
-ARMS: dict[str, Learning] = {
-    "sampled": EXACT,
-    "fixed_hidden": Learning(plastic="outputs"),
-    "random_features": Learning(plastic="outputs", feedback=False),
-}
-"""The exact posterior, and two controls whose hidden synapses stay what the prior drew: hidden units that feel the labels, and such that do not."""
-
-
-class NetworkSettings(Settings):
-    """The network between the pixels and the classes."""
-
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((100,), description="units of the layers between pixels and classes; [] for none")
-    synapses: int = Field(8, ge=1, le=255, description="K: binary synapses of a connection")
-    prior: float = Field(0.5, gt=0, lt=1, description="p: prior probability that a synapse is on")
-    signs: Signs = Field("free", description="`free`: weights of both signs; `presynaptic`: a unit excites or inhibits; `random`: a connection does")
-    excitatory: float = Field(0.5, ge=0, le=1, description="probability that a fixed sign is +")
-    drive: Positive | tuple[Positive, ...] = Field(
-        (8.0, 8.0), description="root mean square of the drive under the prior where half of the sources are 1: for all layers, or for each above the pixels"
-    )
-    copies: int = Field(1, ge=1, description="output units of each class; above 1 outputs are copied, and the labels count so many times")
-
-    def sized(self, data: BinaryImages) -> SamplingSettings:
-        """The network for these images. Errors: `InputError` where the drives do not fit the layers."""
-        layers = (data.train.bits.shape[1], *self.hidden, self.copies * data.classes)
-        if isinstance(self.drive, tuple) and len(self.drive) != len(layers) - 1:
-            raise InputError(
-                f"drive = {list(self.drive)}: {len(self.drive)} numbers for the {len(layers) - 1} layers above the pixels; give one for each, or one for all"
-            )
-        return SamplingSettings(layers=layers, **self.model_dump(exclude={"hidden"}))
-
-
-class Chain(Settings):
-    """How long a network fluctuates, and which of its states are kept."""
-
-    sweeps: PositiveInt = Field(1000, description="draws of all synapses, burn-in included")
-    burn_in: int = Field(500, ge=0, description="sweeps at the start of which nothing is used")
-    every: PositiveInt = Field(10, description="one state of the synapses is kept in so many sweeps")
-    unit_sweeps: PositiveInt = Field(1, description="draws of all units for every draw of all synapses")
-    draws: PositiveInt = Field(4, description="hidden states drawn for every kept state of the synapses where images are classified")
-    rule: Rule = Field("one_hot", description="`one_hot`: the probability of a class's whole code; `outputs`: each output unit's own, normalised")
-
-    @model_validator(mode="after")
-    def _keeps_samples(self) -> Chain:
-        if self.burn_in + 4 * self.every > self.sweeps:
-            raise ValueError(
-                f"sweeps = {self.sweeps}, burn_in = {self.burn_in}, every = {self.every}: fewer than four states are kept; raise sweeps or lower the others"
-            )
-        return self
+from yuragi.sampling.learning import Posterior, Sampler
+from yuragi.sampling.prediction import class_scores, predict
+from yuragi.sampling.settings import EXACT, Chain, Learning, NetworkSettings, Positive, Rule
 
 
 def learn_labels(
@@ -91,7 +40,8 @@ def learn_labels(
     >>> from yuragi.datasets import load
     >>> from yuragi.sampling import binary_images
     >>> data = binary_images(load("digits"), train_images=200, validation_images=50, test_images=50)
-    >>> posterior, history = learn_labels(data, NetworkSettings(hidden=(10,)), Chain(sweeps=20, burn_in=10, every=2), np.random.default_rng(0), quiet=True)
+    >>> chain = Chain(sweeps=20, burn_in=10, every=2)
+    >>> posterior, history = learn_labels(data, NetworkSettings(hidden=(10,)), chain, np.random.default_rng(0), quiet=True)
     >>> len(posterior), list(history)
     (5, ['sweep', 'single_accuracy', 'mean_accuracy'])
     """
@@ -119,8 +69,8 @@ def predictions(posterior: Posterior, part: Part, chain: Chain, generator: np.ra
     followed
         so many of the first images have the score of their true class told for every state of the synapses: what R-hat is computed from
 
-    Returns a dataset: ``probability`` (image, class), ``entropy`` and ``mutual_information`` in nats, ``correct`` and ``single_correct`` (the share of
-    states, one draw of hidden units each, that are right) (image), ``true_class`` (sample, followed image), coordinate ``label``.
+    Returns a dataset: ``probability`` (image, class), ``entropy`` and ``mutual_information`` in nats, ``correct`` and ``single_correct`` (the share
+    of states, one draw of hidden units each, that are right) (image), ``true_class`` (sample, followed image), coordinate ``label``.
     """
     found = predict(posterior, part.bits, generator, draws=chain.draws, rule=chain.rule)
     scores = np.stack(list(class_scores(posterior, part.bits, generator, rule=chain.rule)))
@@ -164,16 +114,18 @@ def compare_drives(
         candidate = network.model_copy(update={"drive": drive})
         _, history = learn_labels(data, candidate, chain, np.random.default_rng(seed))
         last = history.iloc[-1]
-        said = " ".join(f"{value:g}" for value in np.atleast_1d(drive))
+        said = " ".join(f"{float(value)!r}".removesuffix(".0") for value in np.atleast_1d(drive))
         rows.append({"drive": said, "validation_accuracy": last["mean_accuracy"], "single_accuracy": last["single_accuracy"]})
     return pd.DataFrame(rows)
 
 
 def best_drive(table: pd.DataFrame) -> tuple[float, ...] | float:
-    """The drive of the best row of `compare_drives`, the first of equals.
+    """The drive of the best row of `compare_drives`, the first of equals. Errors: `InputError` for another table.
 
     >>> best_drive(pd.DataFrame({"drive": ["4 4", "8 8"], "validation_accuracy": [0.8, 0.9]}))
     (8.0, 8.0)
     """
+    if not {"drive", "validation_accuracy"} <= set(table):
+        raise InputError(f"choice: the columns are {', '.join(map(str, table.columns))}; give the table that compares drives")
     values = tuple(float(value) for value in str(table.loc[table["validation_accuracy"].idxmax(), "drive"]).split())
     return values if len(values) > 1 else values[0]

@@ -21,8 +21,8 @@ def fluctuation_table(found: xr.Dataset, generator: np.random.Generator, *, resa
     generator, resamples, level
         of the bootstrap: images are resampled, paired between windows
 
-    Returns the columns condition, window, sweep, periods (sweeps since the end of learning in lengths of learning); accuracy, low, high; difference from the
-    end of learning with difference_low, difference_high; single_accuracy; turnover, hidden_turnover, hidden_correlation, outputs_turnover,
+    Returns the columns condition, window, sweep, periods (sweeps since the end of learning in lengths of learning); accuracy, low, high; difference
+    from the end of learning with difference_low, difference_high; single_accuracy; turnover, hidden_turnover, hidden_correlation, outputs_turnover,
     outputs_correlation; turnover_of_prior (between two independent draws of the prior); samples, images.
     """
     correct = found["correct"].transpose("condition", "window", "image").values.astype(float)

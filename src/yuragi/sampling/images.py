@@ -6,21 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from pydantic import Field, PositiveInt
 
 from yuragi.datasets.splits import split
 from yuragi.errors import InputError
 from yuragi.sampling.checks import binarise
-from yuragi.settings import Settings
-
-
-class BinaryImagesSettings(Settings):
-    """Which images, and when a pixel is a 1."""
-
-    threshold: float = Field(0.5, ge=0, lt=1, description="θ: a pixel x in [0, 1] becomes the bit x > θ")
-    train_images: PositiveInt = Field(1000, description="images that are learned, the first of the set's training images")
-    validation_images: PositiveInt = Field(200, description="images that settings are chosen on, the training images after those")
-    test_images: PositiveInt = Field(500, description="test images, the first ones in the set's order")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +45,13 @@ class BinaryImages:
     image_shape: tuple[int, int, int]
 
 
-def binary_images(
-    dataset: xr.Dataset, *, threshold: float = 0.5, train_images: int, validation_images: int, test_images: int
-) -> BinaryImages:
+def binary_images(dataset: xr.Dataset, *, threshold: float = 0.5, train_images: int, validation_images: int, test_images: int) -> BinaryImages:
     """Pixels above the threshold become 1, all others 0.
 
     dataset
         an image set with the coordinate ``split``, pixels in [0, 1]
     threshold, train_images, validation_images, test_images
-        as in `BinaryImagesSettings`
+        as in `yuragi.sampling.settings.BinaryImagesSettings`
 
     Errors: `InputError` where the set has fewer images.
 

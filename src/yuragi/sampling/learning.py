@@ -11,43 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
 from yuragi.errors import InputError
 from yuragi.progress import track
 from yuragi.sampling.checks import binary_patterns, one_hot
 from yuragi.sampling.kernels import sample_synapses, sample_units, tables
 from yuragi.sampling.model import Patterns, SamplingSettings, Synapses
-from yuragi.settings import Settings
+from yuragi.sampling.settings import EXACT, Learning
 
 Summary = Callable[[Synapses, Patterns], float]
-
-
-class Learning(Settings):
-    """What a sweep draws. As it stands, the exact posterior; whatever else is chosen is another rule, and has to be called so.
-
-    >>> Learning().exact, Learning(temper=5).exact
-    (True, False)
-    """
-
-    plastic: Literal["all", "outputs"] = Field(
-        "all", description="Synapses that are drawn: `all`, or those of layer L alone (`outputs`), while all others stay what the prior drew."
-    )
-    feedback: bool = Field(
-        True, description="Whether units feel their targets (the retrograde term). false: hidden units are driven from below alone, whatever the label."
-    )
-    temper: float = Field(1.0, gt=0, description="β, power of the likelihood of layer L: 1 is the exact posterior, another value a tempered one.")
-
-    @property
-    def exact(self) -> bool:
-        """Whether samples are draws from the posterior of all synapses."""
-        return self == EXACT
-
-
-EXACT = Learning()
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +80,9 @@ class Posterior:
     def _chosen(self, samples: slice | np.ndarray) -> Posterior:
         counts = tuple(counts[samples] for counts in self.counts)
         traces = {name: values[samples] for name, values in self.traces.items()}
-        return replace(self, synapses=self.synapses.with_counts(tuple(part[-1] for part in counts)), counts=counts, sweeps=self.sweeps[samples], traces=traces)
+        return replace(
+            self, synapses=self.synapses.with_counts(tuple(part[-1] for part in counts)), counts=counts, sweeps=self.sweeps[samples], traces=traces
+        )
 
 
 class Sampler:
@@ -132,9 +108,7 @@ class Sampler:
     array([0, 1, 1, 0])
     """
 
-    def __init__(
-        self, settings: SamplingSettings, generator: np.random.Generator, *, unit_sweeps: int = 1, learning: Learning = EXACT
-    ) -> None:
+    def __init__(self, settings: SamplingSettings, generator: np.random.Generator, *, unit_sweeps: int = 1, learning: Learning = EXACT) -> None:
         if unit_sweeps < 1:
             raise InputError(f"unit_sweeps = {unit_sweeps}: units are drawn at least once a sweep; give 1 or more")
         self.settings = settings

@@ -9,20 +9,17 @@ Every table has the columns part, condition, measure, cue, value, low, high, ima
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import lazy_loader as lazy
 import numpy as np
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from scipy.stats import norm
 
 from yuragi.errors import InputError
 from yuragi.sampling.checks import one_hot
 from yuragi.sampling.images import BinaryImages, Part
 from yuragi.sampling.learning import Posterior, Sampler
-from yuragi.sampling.model import SamplingSettings
 from yuragi.sampling.prediction import complete, recall
-from yuragi.settings import Settings
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression
@@ -30,58 +27,12 @@ if TYPE_CHECKING:
 pd = lazy.load("pandas")
 xr = lazy.load("xarray")
 
-Cue = Annotated[float, Field(gt=0, lt=1)]
 COLUMNS = ("part", "condition", "measure", "cue", "value", "low", "high", "images")
 SMOOTHING = 1.0
 """Pictures with the pixel on, and as many with it off, added to those that are counted for a pixel's rate."""
 COVARIANCE_RESAMPLES = 100
 COVARIANCE_PIXELS = 0.05
 """Pixels that are 1 in fewer of the held-out pictures, or 0 in fewer, are left out of covariances."""
-
-
-class _Drawing(Settings):
-    """How a network that draws is built, and for how long it learns."""
-
-    hidden: tuple[PositiveInt, ...] = Field((64,), description="units of the hidden layers")
-    synapses: int = Field(8, ge=1, le=255, description="K: binary synapses of a connection")
-    drive: PositiveFloat = Field(4.0, description="root mean square of a unit's drive under the prior where half of the sources are 1")
-    sweeps: PositiveInt = Field(300, description="sweeps of learning, burn-in included")
-    burn_in: int = Field(200, ge=0, description="sweeps of which nothing is kept")
-    every: PositiveInt = Field(5, description="one sample is kept in so many sweeps")
-
-    @model_validator(mode="after")
-    def _something_is_kept(self) -> _Drawing:
-        if self.burn_in + self.every > self.sweeps:
-            raise ValueError(f"sweeps = {self.sweeps} keeps no sample after burn_in = {self.burn_in} with every = {self.every}")
-        return self
-
-    def _learn(self, causes: int, inputs: np.ndarray | None, bits: np.ndarray, rate: float, generator: np.random.Generator, quiet: bool) -> Posterior:
-        layers = (causes, *self.hidden, bits.shape[1])
-        sampler = Sampler(SamplingSettings(layers=layers, synapses=self.synapses, drive=self.drive, rate=rate), generator)
-        return sampler.learn(inputs, bits, sweeps=self.sweeps, burn_in=self.burn_in, every=self.every, quiet=quiet)
-
-
-class GenerativeSettings(_Drawing):
-    """A network that learns to draw: the label in layer 0, hidden units, the picture in layer L."""
-
-    def learn(self, part: Part, classes: int, generator: np.random.Generator, *, quiet: bool = False) -> Posterior:
-        """The posterior given pictures and their labels."""
-        return self._learn(classes, one_hot(part.labels, classes), part.bits, 1 / classes, generator, quiet)
-
-
-class StorageSettings(_Drawing):
-    """A network that learns a few pictures by heart: causes that nothing tells it in layer 0, hidden units, the picture in layer L."""
-
-    causes: PositiveInt = Field(20, description="units of layer 0, each 1 in half of the cases before data")
-    stored: PositiveInt = Field(20, description="pictures to store, the first that are learned")
-    repeats: PositiveInt = Field(20, description="how often each of them is observed: one observation says little against the prior")
-
-    def learn(self, part: Part, generator: np.random.Generator, *, quiet: bool = False) -> tuple[Posterior, Part]:
-        """The posterior given the first pictures of a part, each observed ``repeats`` times, and those pictures."""
-        if self.stored > len(part.bits):
-            raise InputError(f"stored = {self.stored}: there are {len(part.bits)} pictures; lower it to at most that")
-        stored = Part(part.bits[: self.stored], part.labels[: self.stored])
-        return self._learn(self.causes, None, np.repeat(stored.bits, self.repeats, axis=0), 0.5, generator, quiet), stored
 
 
 def drawn_pictures(posterior: Posterior, labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -142,9 +93,9 @@ def generation_table(
     pictures
         drawn of every class
 
-    The conditions: ``drawn``; ``drawn, labels shuffled`` (the same pictures, the labels permuted: chance); ``before learning`` (synapses from the prior);
-    ``independent pixels`` (every pixel 1 with its rate in the class, apart from all others: what a network without hidden units could do, and enough for
-    a linear judge); and ``real`` (held-out pictures: as well as the judge can do).
+    The conditions: ``drawn``; ``drawn, labels shuffled`` (the same pictures, the labels permuted: chance); ``before learning`` (synapses from the
+    prior); ``independent pixels`` (every pixel 1 with its rate in the class, apart from all others: what a network without hidden units could do, and
+    enough for a linear judge); and ``real`` (held-out pictures: as well as the judge can do).
     """
     classes = posterior.settings.layers[0]
     labels = np.repeat(np.arange(classes), pictures)
@@ -210,8 +161,8 @@ def recall_table(
     sweeps
         as in `recalled`
 
-    The conditions, each for ``stored`` and ``new`` pictures: ``network``; ``mean picture`` (the more frequent value of every pixel among stored ones);
-    ``nearest stored`` (the stored picture that agrees best with the known pixels: where a stored one is asked for it has the answer itself).
+    The conditions, each for ``stored`` and ``new`` pictures: ``network``; ``mean picture`` (the more frequent value of every pixel among stored
+    ones); ``nearest stored`` (the stored picture that agrees best with the known pixels: where a stored one is asked for it has the answer itself).
     """
     rows = []
     mean = stored.bits.mean(axis=0) > 0.5
@@ -253,8 +204,8 @@ def example_pictures(
     drawn, recalls
         pictures of every class, and stored pictures that are recalled from the smallest cue of at least a quarter of the pixels, or the largest
 
-    Coordinates of a picture: ``kind`` (real, drawn; stored, cue with 1/2 where a pixel is not known, recalled, nearest), ``item`` (which of its kind and
-    column), ``label``, ``cue`` (share of known pixels, missing where there is none).
+    Coordinates of a picture: ``kind`` (real, drawn; stored, cue with 1/2 where a pixel is not known, recalled, nearest), ``item`` (which of its kind
+    and column), ``label``, ``cue`` (share of known pixels, missing where there is none).
     """
     found: list[tuple[str, int, int, float, np.ndarray]] = []
     labels = np.arange(images.classes)

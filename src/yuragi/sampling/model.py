@@ -12,17 +12,15 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field, model_validator
 from scipy.special import gammaln
 
 from yuragi.errors import InputError
+from yuragi.sampling.settings import Positive, Signs
 from yuragi.settings import Settings
-
-Signs = Literal["free", "presynaptic", "random"]
-Positive = Annotated[float, Field(gt=0)]
 
 
 class SamplingSettings(Settings):
@@ -44,7 +42,8 @@ class SamplingSettings(Settings):
     excitatory: float = Field(0.5, ge=0, le=1, description="Probability that a fixed sign is +.")
     bias: bool = Field(True, description="Whether every unit above layer 0 has a connection from a unit that is always 1.")
     drive: Positive | tuple[Positive, ...] = Field(
-        4.0, description="Root mean square of u under the prior where half of the sources are 1, one for all layers or one for each of 1 … L; it sets the gains."
+        4.0,
+        description="Root mean square of u under the prior where half of the sources are 1: of all layers, or of each of 1 … L. It sets the gains.",
     )
     gain: Positive | tuple[Positive, ...] | None = Field(
         None, description="g: one for all layers, or one for each of the layers 1 … L. None: g = drive / √(N E[w²] / 2), N the fan-in."
@@ -53,7 +52,7 @@ class SamplingSettings(Settings):
     copies: int = Field(
         1,
         ge=1,
-        description="Units of layer L that show one and the same bit of the data, each with synapses of its own. Above 1 every bit of the data counts "
+        description="Units of layer L that show one and the same bit of the data, each with synapses of its own. Above 1 every bit counts "
         "that often: call such outputs copied.",
     )
 

@@ -13,8 +13,7 @@ from yuragi.sampling.checks import binary_patterns, one_hot
 from yuragi.sampling.kernels import sample_units, tables
 from yuragi.sampling.learning import Posterior
 from yuragi.sampling.model import Patterns, Synapses, log_sigmoid, sigmoid
-
-Rule = Literal["outputs", "one_hot"]
+from yuragi.sampling.settings import Rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +94,9 @@ def output_samples(posterior: Posterior, inputs: np.ndarray, generator: np.rando
     return np.stack([sigmoid(drives).mean(axis=(0, 2)) for drives in _output_drives(posterior, bits, draws, generator)])
 
 
-def class_scores(posterior: Posterior, inputs: np.ndarray, generator: np.random.Generator, *, draws: int = 1, rule: Rule = "outputs") -> Iterator[np.ndarray]:
+def class_scores(
+    posterior: Posterior, inputs: np.ndarray, generator: np.random.Generator, *, draws: int = 1, rule: Rule = "outputs"
+) -> Iterator[np.ndarray]:
     """q_b(c) of each sample of the synapses in turn (pattern, class); arguments and errors as of `predict`.
 
     >>> from yuragi.sampling import Sampler, SamplingSettings

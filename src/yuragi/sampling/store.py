@@ -52,6 +52,9 @@ def read_posterior(path: str | os.PathLike[str]) -> Posterior:
     for name in ("sweep", *(f"{name}{below}" for name in ("counts", "steps", "offsets") for below in sets)):
         if name not in found.variables:
             raise InputError(f"{path}: holds no variable '{name}'; give a file that write_posterior wrote")
+    shapes = [found[f"counts{below}"].shape[1:] for below in sets]
+    if shapes != list(zip(settings.layers[1:], settings.sources, strict=True)):
+        raise InputError(f"{path}: counts of shapes {shapes} do not fit the layers {settings.layers}; give a file that write_posterior wrote")
     counts = tuple(found[f"counts{below}"].values.astype(np.uint8) for below in sets)
     steps = tuple(found[f"steps{below}"].values.astype(np.int16) for below in sets)
     offsets = tuple(found[f"offsets{below}"].values.astype(np.int32) for below in sets)

@@ -1,4 +1,4 @@
-"""From networks of several seeds to statements: accuracies with intervals, what learning by sampling adds to its controls, and whether chains have mixed."""
+"""From networks of several seeds to statements: accuracies with intervals, differences to controls, and whether chains have mixed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MEASURES = {"posterior_mean": "correct", "single_state": "single_correct"}
 
 
 def logistic_regression(data: BinaryImages, *, strengths: Sequence[float] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)) -> xr.Dataset:
-    """Multinomial logistic regression on the same bits, its regularisation chosen on the validation images: ``correct`` (image), as `predictions` gives it.
+    """Multinomial logistic regression on the same bits, its penalty chosen on the validation images: ``correct`` (image), as of `predictions`.
 
     strengths
         candidates of scikit-learn's C, the inverse of the L2 penalty
@@ -41,7 +41,9 @@ def logistic_regression(data: BinaryImages, *, strengths: Sequence[float] = (0.0
 
     best = max((fitted(strength) for strength in strengths), key=lambda model: model.score(data.validation.bits, data.validation.labels))
     correct = best.predict(data.test.bits) == data.test.labels
-    return xr.Dataset({"correct": ("image", correct), "single_correct": ("image", correct.astype(float))}, coords={"label": ("image", data.test.labels)})
+    return xr.Dataset(
+        {"correct": ("image", correct), "single_correct": ("image", correct.astype(float))}, coords={"label": ("image", data.test.labels)}
+    )
 
 
 def accuracies(predicted: Iterable[xr.Dataset], generator: np.random.Generator, *, resamples: int = 4000) -> pd.DataFrame:
@@ -92,8 +94,11 @@ def mixing_table(posteriors: Mapping[str, Sequence[Posterior]], predicted: Itera
     predicted
         as of `accuracies`: the scores of true classes by state of the synapses. Of their R-hat over images the median and the largest are told
 
-    Summaries of the state are those that `yuragi.sampling.learning.default_summaries` traces. Where a network has fixed hidden synapses every seed
-    has its own, so that its seeds are no chains of one distribution and are left out; so are arms of one seed.
+    Summaries of the state are those that `yuragi.sampling.learning.default_summaries` traces; one that never varies is left out. Where a network
+    has fixed hidden synapses or fixed signs every seed has its own, so that its seeds are no chains of one distribution and are left out; so are
+    arms of one seed.
+
+    Errors: `InputError` for an arm without predictions, and for chains of different lengths.
     """
     scores: dict[str, list[np.ndarray]] = {}
     for one in predicted:
@@ -101,10 +106,14 @@ def mixing_table(posteriors: Mapping[str, Sequence[Posterior]], predicted: Itera
             scores.setdefault(str(one["arm"].item()), []).append(one["true_class"].values)
     rows = []
     for arm, chains in posteriors.items():
-        if len(chains) < 2 or chains[0].learning.plastic != "all":
+        if len(chains) < 2 or chains[0].learning.plastic != "all" or chains[0].settings.signs != "free":
             continue
-        by_summary = dict(mixing(chains).r_hat)
-        of_images = [r for r in mixing({str(i): draws for i, draws in enumerate(np.stack(scores[arm]).transpose(2, 0, 1))}).r_hat.values() if not np.isnan(r)]
+        if len(scores.get(arm, ())) != len(chains):
+            raise InputError(f"predictions: {len(scores.get(arm, ()))} of the arm '{arm}', which has {len(chains)} posteriors; give one for each")
+        by_summary = {name: r for name, r in mixing(chains).r_hat.items() if not np.isnan(r)}
+        of_images = [
+            r for r in mixing({str(i): draws for i, draws in enumerate(np.stack(scores[arm]).transpose(2, 0, 1))}).r_hat.values() if not np.isnan(r)
+        ]
         if of_images:
             by_summary |= {"output_median": float(np.median(of_images)), "output_largest": max(of_images)}
         rows += [
@@ -123,7 +132,7 @@ def mixing_message(table: pd.DataFrame) -> str:
     """
     own = table[table["arm"] == REFERENCE]
     if own.empty:
-        return f"{REFERENCE}: one chain alone, R-hat needs two seeds or more"
+        return f"{REFERENCE}: no two chains of one distribution; R-hat needs two seeds or more, and signs: free"
     bad = own[~own["mixed"].astype(bool)].sort_values("r_hat", ascending=False)
     if bad.empty:
         return f"{REFERENCE}: the chains have mixed: R-hat at most {own['r_hat'].max():.3f} (threshold {THRESHOLD:g})"
