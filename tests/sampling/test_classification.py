@@ -150,7 +150,7 @@ def test_copies_of_the_outputs_and_the_drive_of_each_layer_reach_the_network():
     assert settings.layers == (6, 5, 4, 6)
     assert (settings.drive, settings.copies, settings.outputs, settings.synapses) == ((1, 2, 3), 2, 3, 3)
     with pytest.raises(InputError, match=r"drive = \[8.0, 8.0\]: 3 layers lie above the pixels"):
-        NetworkSettings(hidden=(5, 4)).sized(data)
+        NetworkSettings(hidden=(5, 4), drive=(8, 8)).sized(data)
 
 
 @pytest.mark.parametrize(

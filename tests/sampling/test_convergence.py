@@ -62,6 +62,7 @@ def test_a_chain_that_has_not_mixed_is_said_so():
     assert "and 3 more" in many.message
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 def test_long_chains_of_a_network_mix_and_short_ones_do_not():
     generator = np.random.default_rng(0)
     inputs = generator.integers(0, 2, (60, 6))

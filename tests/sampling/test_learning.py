@@ -12,6 +12,8 @@ from yuragi.errors import InputError
 from yuragi.sampling import Patterns, Sampler, SamplingSettings, Synapses, log_joint, predict
 from yuragi.settings import validate
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
+
 
 def parity(bits: int) -> tuple[np.ndarray, np.ndarray]:
     inputs = np.array(list(itertools.product((0, 1), repeat=bits)), dtype=np.uint8)

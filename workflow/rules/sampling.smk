@@ -40,9 +40,10 @@ rule sampling_learn:
             "sampling_learn", f"{wildcards.study}/{wildcards.arm}-seed{wildcards.seed}"
         ),
         files=lambda wildcards, input: plan.options(input, "choice"),
+        scratch=f"{plan.results}/.scratch",
     shell:
         "NUMBA_NUM_THREADS={threads} yuragi sampling_learn {input.images} {output.posterior} {output.history} {output.predictions}"
-        " {params.files} --spec {params.spec:q} 2>&1 | tee {log}"
+        " {params.files} --scratch {params.scratch} --spec {params.spec:q} 2>&1 | tee {log}"
 
 
 rule sampling_twin:

@@ -13,9 +13,11 @@ from yuragi.attacks.base import BoundedAttack, UnboundedAttack
 from yuragi.attacks.corruptions.base import ROOM as CORRUPTIONS
 from yuragi.attacks.corruptions.base import Corruption
 from yuragi.config.model import Choice, Config, Data, Experiment, Memorisation, NullComparison, NullValidation, StageHierarchy
+from yuragi.config.sampling_study import SamplingStudy, Variant
 from yuragi.config.studies import Adaptivity, Certificates, Corruptions, FeatureSpaceStudy, Masking
 from yuragi.datasets.base import Dataset
 from yuragi.figures.base import Figure
+from yuragi.jobs import sampling_activity, sampling_attack, sampling_choose, sampling_fluctuation, sampling_memory, sampling_twin
 from yuragi.jobs.attack import Evaluation
 from yuragi.jobs.calibrate import Calibration
 from yuragi.jobs.feature_space import Generation, Optimisation
@@ -30,6 +32,9 @@ from yuragi.models.front_ends.base import FrontEnd
 from yuragi.noise.base import Noise
 from yuragi.plugins import Plugin, discover
 from yuragi.regularizers.base import Penalty
+from yuragi.sampling.activity_settings import LatentSettings, ResemblanceSettings, SpectrumSettings, VariabilitySettings
+from yuragi.sampling.memory_settings import GenerativeSettings, StorageSettings
+from yuragi.sampling.settings import Chain, NetworkSettings
 from yuragi.spontaneous.nulls.base import NullModel
 from yuragi.training.settings import TrainingSettings
 
@@ -58,10 +63,26 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "experiments.<name>.adaptivity": Adaptivity,
     "experiments.<name>.certificates": Certificates,
     "experiments.<name>.corruptions": Corruptions,
+    "sampling.<name>": SamplingStudy,
+    "sampling.<name>.network": NetworkSettings,
+    "sampling.<name>.chain": Chain,
+    "sampling.<name>.choice": sampling_choose.Description,
+    "sampling.<name>.variants.<name>": Variant,
+    "sampling.<name>.twin": sampling_twin.Description,
+    "sampling.<name>.fluctuation": sampling_fluctuation.Description,
+    "sampling.<name>.activity": sampling_activity.Description,
+    "sampling.<name>.activity.variability": VariabilitySettings,
+    "sampling.<name>.activity.spectrum": SpectrumSettings,
+    "sampling.<name>.activity.spontaneous": ResemblanceSettings,
+    "sampling.<name>.activity.spontaneous.latent": LatentSettings,
+    "sampling.<name>.memory": sampling_memory.Description,
+    "sampling.<name>.memory.generative": GenerativeSettings,
+    "sampling.<name>.memory.storage": StorageSettings,
+    "sampling.<name>.robustness": sampling_attack.Description,
 }
 
 ROOMS: dict[str, tuple[str, type[Plugin]]] = {
-    "recordings.<name>, experiments.<name>.images": ("yuragi.datasets", Dataset),
+    "recordings.<name>, experiments.<name>.images, sampling.<name>.images": ("yuragi.datasets", Dataset),
     "experiments.<name>.network": ("yuragi.models", Architecture),
     "null_comparison.nulls.<name>": ("yuragi.spontaneous.nulls", NullModel),
     "arms.<name>.front_end, experiments.<name>.network.front_end": ("yuragi.models.front_ends", FrontEnd),
@@ -85,6 +106,9 @@ This page is generated from the code (`make manual`); a test keeps the two in st
 | `estimators.yaml` | which estimator of the exponent to trust when, on planted exponents |
 | `spontaneous.yaml` | resting activity of 16 people beside null models of it, and the power of that comparison |
 | `networks.yaml` | networks held to the exponent of V4, every control beside them, and learning by rote, on MNIST |
+| `attacks.yaml` | networks and noises attacked with all there is: adaptive attackers, feature space, certificates, corruptions |
+| `adversarial.yaml`, `adversarial_cifar10.yaml` | training on adversarial images: label leaking, capacity, batch normalisation, transfer |
+| `sampling.yaml` | networks that learn by sampling, beside controls and twins trained by gradients, on MNIST and digits |
 | `reference_*.yaml` | the brain targets that come with yuragi (`make references`) |
 | `paper.yaml` | whole image sets and larger networks, for a GPU or a cluster |
 

@@ -18,24 +18,35 @@ class Spec(Settings):
 
 
 def run(
-    images: InputPath, posterior: OutputPath, history: OutputPath, predictions: OutputPath, *, spec: Spec, choice: InputPath | None = None
+    images: InputPath,
+    posterior: OutputPath,
+    history: OutputPath,
+    predictions: OutputPath,
+    *,
+    spec: Spec,
+    choice: InputPath | None = None,
+    scratch: str = ".snakemake/yuragi",
 ) -> None:
-    """Write the samples of the synapses, the validation accuracy by sweeps, and what the test images are taken for."""
+    """Write the samples of the synapses, the validation accuracy by sweeps, and what the test images are taken for; then remove the checkpoint."""
     import numpy as np
     import pandas as pd
 
     from yuragi.files import read_netcdf, write_netcdf, write_table
+    from yuragi.jobs.train import checkpoint_key
     from yuragi.randomness import derive_seed
     from yuragi.sampling.classification import best_drive, learn_labels
     from yuragi.sampling.classification import predictions as predicted
     from yuragi.sampling.images import binary_images
+    from yuragi.sampling.resume import Checkpoint
     from yuragi.sampling.store import write_posterior
 
     data = binary_images(read_netcdf(images, "images"), **spec.data.model_dump())
     network = spec.network if choice is None else spec.network.model_copy(update={"drive": best_drive(pd.read_csv(choice))})
     generator = np.random.default_rng(derive_seed(spec.seed, "learning"))
-    samples, accuracy = learn_labels(data, network, spec.chain, generator, learning=spec.learning)
+    checkpoint = Checkpoint(scratch, checkpoint_key("sampling_learn", spec, images, choice))
+    samples, accuracy = learn_labels(data, network, spec.chain, generator, learning=spec.learning, checkpoint=checkpoint)
     found = predicted(samples, data.test, spec.chain, np.random.default_rng(derive_seed(spec.seed, "prediction")))
     write_table(accuracy, history)
     write_netcdf(found, predictions)
     write_posterior(samples, posterior)
+    checkpoint.remove()

@@ -13,6 +13,7 @@ from yuragi.errors import InputError
 from yuragi.sampling.images import BinaryImages, Part
 from yuragi.sampling.learning import Posterior, Sampler
 from yuragi.sampling.prediction import class_scores, predict
+from yuragi.sampling.resume import Checkpoint, fluctuate_with_checkpoints
 from yuragi.sampling.settings import EXACT, Chain, Learning, NetworkSettings, Positive, Rule
 
 
@@ -23,6 +24,7 @@ def learn_labels(
     generator: np.random.Generator,
     *,
     learning: Learning = EXACT,
+    checkpoint: Checkpoint | None = None,
     quiet: bool = False,
 ) -> tuple[Posterior, pd.DataFrame]:
     """Clamp images at layer 0 and labels at layer L, let everything else fluctuate, and follow the accuracy on images kept for validation.
@@ -33,6 +35,8 @@ def learn_labels(
         what the network is, how long it fluctuates, and what a sweep draws
     generator
         source of everything
+    checkpoint
+        where an interrupted chain is taken up again; None: nowhere
 
     Returns the samples after the burn-in, and a table (sweep, single_accuracy, mean_accuracy) from the first sweep on: of the one state of the
     synapses with one draw of the hidden units, and of the mean over the later half of all states so far.
@@ -46,7 +50,8 @@ def learn_labels(
     (5, ['sweep', 'single_accuracy', 'mean_accuracy'])
     """
     sampler = Sampler(network.sized(data), generator, unit_sweeps=chain.unit_sweeps, learning=learning)
-    everything = sampler.learn(data.train.bits, data.train.labels, sweeps=chain.sweeps, every=chain.every, quiet=quiet)
+    sampler.clamp(data.train.bits, data.train.labels)
+    everything = fluctuate_with_checkpoints(sampler, chain.sweeps, chain.every, checkpoint, quiet=quiet)
     history = _accuracy_on_the_way(everything, data.validation, chain.rule, generator)
     kept = int((everything.sweeps > chain.burn_in).sum())
     return everything.latest(kept), history

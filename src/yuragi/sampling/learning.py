@@ -8,7 +8,7 @@ no global signal: after enough sweeps the state is a draw from the posterior, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -85,6 +85,13 @@ class Posterior:
         )
 
 
+def joined(parts: Sequence[Posterior]) -> Posterior:
+    """Samples of one chain, in the order in which they were drawn, as one posterior."""
+    counts = tuple(np.concatenate(own) for own in zip(*(part.counts for part in parts), strict=True))
+    traces = {name: np.concatenate([part.traces[name] for part in parts]) for name in parts[0].traces}
+    return replace(parts[-1], counts=counts, sweeps=np.concatenate([part.sweeps for part in parts]), traces=traces)
+
+
 class Sampler:
     """A network that fluctuates: its synapses and, while data are clamped, its units.
 
@@ -153,6 +160,11 @@ class Sampler:
         """Clamp a stored set of patterns and sample: `clamp`, then `fluctuate` with its options."""
         self.clamp(inputs, outputs)
         return self.fluctuate(sweeps, **options)  # type: ignore[arg-type]
+
+    @property
+    def generator(self) -> np.random.Generator:
+        """The source of every draw to come."""
+        return self._generator
 
     def fluctuate(
         self, sweeps: int, *, burn_in: int = 0, every: int = 1, summaries: dict[str, Summary] | None = None, quiet: bool = False

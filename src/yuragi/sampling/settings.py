@@ -78,9 +78,7 @@ class NetworkSettings(Settings):
 
         layers = (data.train.bits.shape[1], *self.hidden, self.copies * data.classes)
         if isinstance(self.drive, tuple) and len(self.drive) != len(layers) - 1:
-            raise InputError(
-                f"drive = {list(self.drive)}: {len(layers) - 1} layers lie above the pixels; give so many numbers, or one for all"
-            )
+            raise InputError(f"drive = {list(self.drive)}: {len(layers) - 1} layers lie above the pixels; give so many numbers, or one for all")
         return SamplingSettings(layers=layers, **self.model_dump(exclude={"hidden"}))
 
 
@@ -97,7 +95,5 @@ class Chain(Settings):
     @model_validator(mode="after")
     def _keeps_samples(self) -> Self:
         if self.burn_in + 4 * self.every > self.sweeps:
-            raise ValueError(
-                f"sweeps = {self.sweeps}, burn_in = {self.burn_in}, every = {self.every}: fewer than four states are kept; raise sweeps"
-            )
+            raise ValueError(f"sweeps = {self.sweeps}, burn_in = {self.burn_in}, every = {self.every}: fewer than four states are kept; raise sweeps")
         return self

@@ -32,6 +32,11 @@ def write_posterior(posterior: Posterior, path: str | os.PathLike[str]) -> None:
     >>> bool((again.counts[0] == posterior.counts[0]).all()), again.settings == posterior.settings
     (True, True)
     """
+    write_netcdf(posterior_dataset(posterior), path)
+
+
+def posterior_dataset(posterior: Posterior) -> xr.Dataset:
+    """The samples as labelled arrays, as `write_posterior` describes them."""
     found = xr.Dataset(coords={"sweep": ("sample", posterior.sweeps)})
     for below, counts in enumerate(posterior.counts):
         found[f"counts{below}"] = (("sample", f"unit{below + 1}", f"source{below}"), counts)
@@ -40,12 +45,16 @@ def write_posterior(posterior: Posterior, path: str | os.PathLike[str]) -> None:
     for name, values in posterior.traces.items():
         found[f"{TRACE}{name}"] = ("sample", values)
     found.attrs = {"settings": canonical_json(posterior.settings.canonical()), "learning": canonical_json(posterior.learning.canonical())}
-    write_netcdf(found, path)
+    return found
 
 
 def read_posterior(path: str | os.PathLike[str]) -> Posterior:
     """Read what `write_posterior` wrote. Errors: `InputError` for other files."""
-    found = read_netcdf(path, "counts0")
+    return posterior_of(read_netcdf(path, "counts0"), path)
+
+
+def posterior_of(found: xr.Dataset, path: str | os.PathLike[str]) -> Posterior:
+    """The samples in what `posterior_dataset` made; ``path`` names its file for messages."""
     settings = validate(SamplingSettings, _json(found, "settings", path), str(path))
     learning = validate(Learning, _json(found, "learning", path), str(path))
     sets = range(len(settings.layers) - 1)
