@@ -40,6 +40,7 @@ def exact_scores(posterior: Posterior, inputs: np.ndarray, one: bool) -> np.ndar
     return np.array(found)
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize("rule", ["outputs", "one_hot"])
 def test_a_prediction_is_the_mean_over_samples_and_hidden_states(rule):
     posterior = samples(SamplingSettings(layers=(3, 4, 3), synapses=3), 6)
@@ -78,6 +79,7 @@ def test_synapses_are_unsure_where_nothing_was_seen():
     assert unknown.min() > 5 * known.max()
 
 
+@pytest.mark.usefixtures("shapes_unchecked")
 @pytest.mark.parametrize("case", [{}, {"layers": (2, 3, 2, 2)}, {"signs": "presynaptic"}])
 def test_completion_samples_what_enumeration_gives(case):
     synapses, patterns = tiny(**{"patterns": 2, "gain": 1.5, **case})
