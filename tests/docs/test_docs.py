@@ -92,7 +92,12 @@ def blocks(page: str, language: str) -> list[tuple[str | None, str]]:
     return [(title or None, code) for title, code in found]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/networks.md", "docs/robustness.md", "docs/adversarial_training.md"])
+RUN = ("README.md", *(f"docs/{name}.md" for name in ("tutorial", "networks", "robustness", "adversarial_training", "sampling", "sampling_networks")))
+SAMPLING = "yuragi.sampling"
+"""Code that names it is compiled on its first run, and anew in every copy of the package."""
+
+
+@pytest.mark.parametrize("page", RUN)
 def test_python_blocks_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
@@ -150,6 +155,34 @@ def test_the_configuration_of_adversarial_training_is_valid_and_has_every_method
     assert all(f"\n**`{name}`**: " in page for name in shown)
 
 
+def test_the_study_of_sampling_networks_is_valid_and_each_of_its_figures_explained() -> None:
+    page = PAGES["docs/sampling_networks.md"].read_text()
+    complete: dict[str, Any] = {"name": "page"}
+    for _, code in blocks("docs/sampling_networks.md", "yaml"):
+        complete |= yaml.safe_load(code)
+    plan = Plan(read_config(complete, "docs/sampling_networks.md"))
+    (study,) = plan.config.sampling
+    assert plan.spec("sampling_attack", f"{study}/sampled-seed0")
+    shown = {name for name, chosen in figures().items() if any(kind.startswith("sampling_") for kind in chosen.needs)}
+    assert set(plan.figures()) == shown
+    asked, _, told = page.partition("## A study")
+    for name in shown:
+        assert f"| `{name}` |" in asked, name
+        assert f"\n**`{name}`**: " in told, name
+    for job in (name for name in commands() if name.startswith("sampling_")):
+        assert f"`yuragi {job}`" in told, job
+    whole = {Path(file).name for files in plan.sampling.by_kind().values() for file in files if "-seed" not in file}
+    for name in sorted(whole):
+        assert f"`{name}`" in told, name
+
+
+def test_the_recipe_of_sampling_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = (code for title, code in blocks("docs/recipes.md", "python") if title is None and SAMPLING in code)
+    exec(compile(code, "docs/recipes.md", "exec"), {})
+    (accuracy,) = re.findall(r"^accuracy (0\.\d+); the chains have .*R-hat", capsys.readouterr().out, re.MULTILINE)
+    assert float(accuracy) > 0.8
+
+
 JOBS = {"certificates": "certify", "corruptions": "corrupt"}
 """The commands of the studies that have a name of their own."""
 
@@ -176,7 +209,7 @@ def test_recipes_are_one_new_file_each_and_run(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
-    shown = run("".join(code for title, code in blocks("docs/recipes.md", "python") if title is None))
+    shown = run("".join(code for title, code in blocks("docs/recipes.md", "python") if title is None and SAMPLING not in code))
     file_line = shown.splitlines()[0]
     assert re.fullmatch(r"counts\.npy \d+ [0-9a-f]{64}", file_line)
     assert "alpha 1.040 (0.980 to 1.100)" in shown
@@ -238,8 +271,14 @@ def test_the_profile_has_what_the_page_on_clusters_names() -> None:
     assert profile["set-resources"].keys() == {
         *("train", "attack", "memorise", "choose", "properties"),
         *("masking", "feature_space", "adaptivity", "certify", "corrupt", "single_attacks", "transferability"),
+        *(f"sampling_{job}" for job in ("choose", "learn", "twin", "fluctuation", "memory", "activity", "attack")),
     }
-    assert all({"slurm_partition", "gres"} <= wanted.keys() for wanted in profile["set-resources"].values())
+    sampling = {name: wanted for name, wanted in profile["set-resources"].items() if name.startswith("sampling_")}
+    for name, wanted in profile["set-resources"].items():
+        assert name in sampling or {"slurm_partition", "gres"} <= wanted.keys(), name
+    # What takes long needs time and no GPU; Slurm is asked for as many processors as threads are used.
+    assert all("gres" not in wanted and {"mem_mb", "runtime"} & wanted.keys() for wanted in sampling.values())
+    assert {name: wanted["cpus_per_task"] for name, wanted in sampling.items() if "cpus_per_task" in wanted} == profile["set-threads"]
 
 
 def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:

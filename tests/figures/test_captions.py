@@ -48,7 +48,7 @@ def test_the_caption_of_a_table_leads_to_its_drawing(kind: str):
 def test_the_front_page_names_what_the_configuration_names(path: Path):
     config = yaml.safe_load(path.read_text())
     html = rendered("workflow.rst", ALL_FILES, config=config)
-    for name in [config["name"], *config.get("recordings", {}), *config.get("arms", {}), *config.get("experiments", {})]:
+    for name in [config["name"], *config.get("recordings", {}), *config.get("arms", {}), *config.get("experiments", {}), *config.get("sampling", {})]:
         assert name in html
     for kind in KINDS:
         assert f"showResultInfo('results/{kind}.svg')" in html

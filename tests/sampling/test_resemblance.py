@@ -71,3 +71,23 @@ def test_likeness_of_correlations():
 def test_bad_input(evoked, spontaneous, options, message):
     with pytest.raises(InputError, match=message):
         divergences(evoked, spontaneous, np.random.default_rng(0), **options)
+
+
+def test_halves_of_different_stimuli_know_that_stimuli_are_few() -> None:
+    """Each of few stimuli evokes its own pattern again and again: halves of draws look alike, halves of stimuli do not."""
+    generator = np.random.default_rng(4)
+    patterns = (generator.random((12, 6)) < 0.5).astype(np.uint8)
+    stimuli = np.repeat(np.arange(12), 200)
+    evoked, others = patterns[stimuli], (generator.random((2400, 6)) < 0.5).astype(np.uint8)
+    by_draw = divergences(evoked, others, np.random.default_rng(5), group_size=4, groups=10)
+    by_stimulus = divergences(evoked, others, np.random.default_rng(5), stimuli=stimuli, group_size=4, groups=10)
+    assert by_draw.halves.mean() < 0.1
+    assert by_stimulus.halves.mean() > 0.5
+    # The same level where every draw has a stimulus of its own.
+    own = divergences(others, evoked, np.random.default_rng(6), stimuli=np.arange(2400), group_size=4, groups=10)
+    assert own.halves.mean() < 0.1
+
+
+def test_halves_need_stimuli() -> None:
+    with pytest.raises(InputError, match="stimuli: 1 of them"):
+        divergences(np.eye(4), np.eye(4), np.random.default_rng(0), stimuli=np.zeros(4), group_size=2)

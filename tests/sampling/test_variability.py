@@ -141,3 +141,13 @@ def test_intervals_cover_about_as_often_as_they_say():
     assert 165 <= hits["nested"] <= 200
     # As if units of one seed were independent: what the nested interval is there for.
     assert hits["units alone"] < 110
+
+
+def test_three_seeds_are_not_taken_for_many():
+    generator = np.random.default_rng(10)
+    hits = 0
+    for _ in range(200):
+        groups = [generator.standard_normal() + 0.3 * generator.standard_normal(20) for _ in range(3)]
+        _, low, high = nested_interval(groups, generator, resamples=400)
+        hits += low < 0 < high
+    assert hits >= 178  # resampled without Student's tails, seven in ten would cover

@@ -70,9 +70,10 @@ class SamplingFiles:
         return [] if wanted is None else self.of_arms(study, ending, wanted.arms)
 
     def attacked(self, study: str) -> list[str]:
-        """What attacks on the exact posteriors and on their twins gave."""
-        seeds = self.studies[study].seeds
-        return [f"{self.folder}/{study}/attacked/{arm}-seed{seed}.nc" for arm in ("sampled", TWIN) for seed in seeds]
+        """What attacks on the networks that sample and on their twins gave."""
+        wanted = self.studies[study]
+        arms = (*wanted.robustness.arms, TWIN) if wanted.robustness else ()
+        return [f"{self.folder}/{study}/attacked/{arm}-seed{seed}.nc" for arm in arms for seed in wanted.seeds]
 
     def by_kind(self) -> dict[str, list[str]]:
         """The results that figures are made from, by kind."""
@@ -130,7 +131,9 @@ def _learn(config: Config, study: str, arm: str, seed: str) -> Settings:
         variant = wanted.variants[arm]
         network, learning = network.model_copy(update={"copies": variant.copies}), variant.learning
     # The seed does not name the arm: networks of one seed start from the same hidden synapses.
-    return sampling_learn.Spec(data=wanted.data, network=network, chain=wanted.chain, learning=learning, seed=_seed(config, "learn", study, seed))
+    # Tempered and copied outputs keep the drive of the exact posterior, from which they differ in one thing alone.
+    own = {"network": network, "learning": learning, "drive_of": arm if arm in ARMS else "sampled"}
+    return sampling_learn.Spec(**own, data=wanted.data, chain=wanted.chain, seed=_seed(config, "learn", study, seed))
 
 
 def _twin(config: Config, study: str, arm: str, seed: str) -> Settings:
@@ -144,7 +147,8 @@ def _attack(config: Config, study: str, arm: str, seed: str) -> Settings:
     assert wanted.robustness is not None
     own = _described(sampling_attack.Spec, wanted.robustness) | {"data": wanted.data, "chunk": config.chunk}
     own["attacks"] = {key: attack for key, attack in config.attacks.items() if wanted.robustness.attacks is None or key in wanted.robustness.attacks}
-    return sampling_attack.Spec(**own, threat={"epsilons": wanted.robustness.epsilons}, seed=_seed(config, "attack", study, seed))
+    own |= {"rule": wanted.chain.rule, "threat": {"epsilons": wanted.robustness.epsilons}}
+    return sampling_attack.Spec(**own, seed=_seed(config, "attack", study, seed))
 
 
 def _fluctuation(config: Config, study: str, arm: str, seed: str) -> Settings:

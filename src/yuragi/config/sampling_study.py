@@ -104,9 +104,11 @@ class SamplingStudy(BinaryImagesSettings):
                 raise ValueError(f"{key} = {wanted}: '{self.images.kind}' has {sizes[part]} images in its part '{part}'; lower it to at most that")
         if self.twin is not None and not self.network.hidden:
             raise ValueError("twin: a network without hidden units has none; set twin: null")
-        for name in self.fluctuation.arms if self.fluctuation else ():
-            if name not in self.arms:
-                raise ValueError(f"fluctuation.arms: '{name}' does not exist; known: {', '.join(self.arms)}")
+        for key in ("fluctuation", "robustness"):
+            section = getattr(self, key)
+            for name in section.arms if section else ():
+                if name not in self.arms:
+                    raise ValueError(f"{key}.arms: '{name}' does not exist; known: {', '.join(self.arms)}")
         if self.robustness is not None and self.twin is None:
             raise ValueError("robustness: attacks are compared with those on the twin; give twin, or leave robustness out")
         return self

@@ -10,7 +10,7 @@ from yuragi.attacks.base import BoundedAttack
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.plugins import any_of
 from yuragi.robustness.threat import ThreatModel
-from yuragi.sampling.settings import BinaryImagesSettings
+from yuragi.sampling.settings import BinaryImagesSettings, Rule
 from yuragi.settings import EachOnce, Name, Settings
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Description(Settings):
     """Attacks on networks that learned by sampling, and on their gradient-trained twins."""
 
+    arms: EachOnce[Name] = Field(("sampled",), min_length=1, description="the networks that are attacked beside the twin, by name")
     attacks: EachOnce[Name] | None = Field(None, min_length=1, description="the attacks, by the names they have under `attacks`; null takes all")
     epsilons: EachOnce[PositiveFloat] = Field(
         (0.1, 0.2, 0.3, 0.4, 0.5),
@@ -42,6 +43,7 @@ class Spec(Settings):
     surrogate_samples: PositiveInt = Field(10, description="of those, samples that the smooth stand-in averages")
     scoring_draws: PositiveInt = Field(100, description="fresh draws of synapses and hidden units that score every image")
     selection_draws: PositiveInt = Field(50, description="draws, apart from those, that choose the strongest of several adversarial images")
+    rule: Rule = Field("one_hot", description="how the outputs say a class, as in `yuragi.sampling.predict`")
     chunk: PositiveInt = Field(4096, description="most images times draws held at once")
     seed: int = Field(0, ge=0, description="seed of the attacks' starts and of all draws")
 
@@ -87,7 +89,7 @@ def _loaded(path: InputPath, shape: tuple[int, ...], spec: Spec) -> tuple[torch.
     threshold = spec.data.threshold
     if path.suffix == ".nc":
         posterior = read_posterior(path)
-        sampled = SampledNetwork(posterior, shape, threshold, samples=min(spec.samples, len(posterior)))
+        sampled = SampledNetwork(posterior, shape, threshold, samples=min(spec.samples, len(posterior)), rule=spec.rule)
         return sampled, sampled.surrogate(min(spec.surrogate_samples, sampled.samples))
     twin = load_network(path)
     own = getattr(twin.layers[FRONT_END], "threshold", None) if FRONT_END in twin.layers else None

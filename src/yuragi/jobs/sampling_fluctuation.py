@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from yuragi.jobs.base import InputPath, OutputPath
-from yuragi.sampling.settings import BinaryImagesSettings
+from yuragi.sampling.settings import BinaryImagesSettings, Rule
 from yuragi.settings import EachOnce, Name, Settings
 
 
@@ -29,7 +27,7 @@ class Spec(Settings):
     draws: PositiveInt = Field(1, description="hidden states drawn for each sample and image")
     singles: PositiveInt = Field(5, description="samples of a window whose accuracy by themselves is averaged")
     unit_sweeps: PositiveInt = Field(1, description="sweeps over the units for every sweep over the synapses")
-    rule: Literal["outputs", "one_hot"] = Field("outputs", description="how the outputs say a class")
+    rule: Rule = Field("one_hot", description="how the outputs say a class")
     resamples: PositiveInt = Field(2000, description="bootstrap resamples of the images behind intervals")
     seed: int = Field(0, ge=0, description="seed of the fluctuation, of the controls and of the resamples")
 

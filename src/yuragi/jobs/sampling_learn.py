@@ -6,7 +6,7 @@ from pydantic import Field
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.sampling.settings import BinaryImagesSettings, Chain, Learning, NetworkSettings
-from yuragi.settings import Settings
+from yuragi.settings import Name, Settings
 
 
 class Spec(Settings):
@@ -14,6 +14,7 @@ class Spec(Settings):
     network: NetworkSettings = Field(NetworkSettings(), description="the network; its drive is that of --choice where there is one")
     chain: Chain = Field(Chain(), description="how long it fluctuates, and which of its states are kept")
     learning: Learning = Field(Learning(), description="what a sweep draws: the exact posterior, unless something else is asked")
+    drive_of: Name = Field("sampled", description="the arm whose drive is taken from --choice")
     seed: int = Field(0, ge=0, description="seed of everything")
 
 
@@ -41,7 +42,7 @@ def run(
     from yuragi.sampling.store import write_posterior
 
     data = binary_images(read_netcdf(images, "images"), **spec.data.model_dump())
-    network = spec.network if choice is None else spec.network.model_copy(update={"drive": best_drive(pd.read_csv(choice))})
+    network = spec.network if choice is None else spec.network.model_copy(update={"drive": best_drive(pd.read_csv(choice), spec.drive_of)})
     generator = np.random.default_rng(derive_seed(spec.seed, "learning"))
     checkpoint = Checkpoint(scratch, checkpoint_key("sampling_learn", spec, images, choice))
     samples, accuracy = learn_labels(data, network, spec.chain, generator, learning=spec.learning, checkpoint=checkpoint)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, PositiveInt
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.sampling.memory_settings import Cue, GenerativeSettings, StorageSettings
-from yuragi.sampling.settings import BinaryImagesSettings
+from yuragi.sampling.settings import BinaryImagesSettings, Rule
 from yuragi.settings import EachOnce, Settings
 
 
@@ -31,7 +29,7 @@ class Spec(Settings):
     cues: EachOnce[Cue] = Field((0.1, 0.25, 0.5, 0.75), min_length=1, description="shares of pixels that are known in recall")
     recall_sweeps: int = Field(60, ge=3, description="sweeps over the units for every sample of the synapses in recall")
     draws: PositiveInt = Field(4, description="hidden states drawn for each sample and image where uncertainty is asked for")
-    rule: Literal["outputs", "one_hot"] = Field("outputs", description="how the outputs of the network that learned labels say a class")
+    rule: Rule = Field("one_hot", description="how the outputs of the network that learned labels say a class")
     resamples: PositiveInt = Field(1000, description="bootstrap resamples of the images behind intervals")
     seed: int = Field(0, ge=0, description="seed of both networks, of all draws and of the resamples")
 

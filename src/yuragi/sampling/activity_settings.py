@@ -50,8 +50,8 @@ class LatentSettings(Settings):
 class ResemblanceSettings(Settings):
     """How spontaneous and evoked activity are compared."""
 
-    stimuli: PositiveInt = Field(200, description="test images that are shown, the first ones")
-    trials: int = Field(20, ge=2, description="presentations of every image; at most as many as the posterior has samples")
+    stimuli: PositiveInt = Field(400, description="test images that are shown, the first ones; many of them, as the average is over images")
+    trials: int = Field(5, ge=2, description="presentations of every image; at most as many as the posterior has samples")
     burn_in: PositiveInt = Field(20, description="sweeps of every presentation before the state is taken that is compared")
     group_size: int = Field(6, ge=1, le=16, description="units whose joint patterns are compared")
     groups: PositiveInt = Field(30, description="random groups of units")

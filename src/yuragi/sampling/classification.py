@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from yuragi.errors import InputError
+from yuragi.errors import InputError, unknown
 from yuragi.sampling.images import BinaryImages, Part
 from yuragi.sampling.learning import Posterior, Sampler
 from yuragi.sampling.prediction import class_scores, predict
 from yuragi.sampling.resume import Checkpoint, fluctuate_with_checkpoints
-from yuragi.sampling.settings import EXACT, Chain, Learning, NetworkSettings, Positive, Rule
+from yuragi.sampling.settings import ARMS, EXACT, Chain, Learning, NetworkSettings, Positive, Rule
 
 
 def learn_labels(
@@ -79,8 +79,10 @@ def predictions(posterior: Posterior, part: Part, chain: Chain, generator: np.ra
     """
     found = predict(posterior, part.bits, generator, draws=chain.draws, rule=chain.rule)
     scores = np.stack(list(class_scores(posterior, part.bits, generator, rule=chain.rule)))
-    normalised = scores / scores.sum(axis=2, keepdims=True)
     some = min(followed, len(part.labels))
+    # As many hidden states as in the prediction: their own noise within chains would hide what sets the chains apart.
+    of_some = np.stack(list(class_scores(posterior, part.bits[:some], generator, draws=chain.draws, rule=chain.rule)))
+    normalised = of_some / of_some.sum(axis=2, keepdims=True)
     return xr.Dataset(
         {
             "probability": (("image", "class"), found.probabilities),
@@ -101,7 +103,9 @@ def compare_drives(
     chain: Chain,
     seed: int,
 ) -> pd.DataFrame:
-    """The validation accuracy that each candidate drive reaches, each from the same seed (drive, validation_accuracy, single_accuracy).
+    """The validation accuracy of each arm of `ARMS` with each candidate drive, all from one seed (arm, drive, validation_accuracy, single_accuracy).
+
+    Controls have a drive of their own chosen: one that suits the exact posterior need not suit them.
 
     drives
         candidates, as `NetworkSettings.drive` takes them
@@ -112,25 +116,32 @@ def compare_drives(
     >>> from yuragi.sampling import binary_images
     >>> data = binary_images(load("digits"), train_images=200, validation_images=50, test_images=50)
     >>> compare_drives(data, NetworkSettings(hidden=(10,)), [(4, 4), (8, 8)], Chain(sweeps=20, burn_in=10, every=2), seed=0)["drive"].tolist()
-    ['4 4', '8 8']
+    ['4 4', '8 8', '4 4', '8 8', '4 4', '8 8']
     """
     rows: list[dict[str, Any]] = []
-    for drive in drives:
-        candidate = network.model_copy(update={"drive": drive})
-        _, history = learn_labels(data, candidate, chain, np.random.default_rng(seed))
-        last = history.iloc[-1]
-        said = " ".join(f"{float(value)!r}".removesuffix(".0") for value in np.atleast_1d(drive))
-        rows.append({"drive": said, "validation_accuracy": last["mean_accuracy"], "single_accuracy": last["single_accuracy"]})
+    # Without hidden units all arms are one.
+    for arm, learning in ARMS.items() if network.hidden else [("sampled", EXACT)]:
+        for drive in drives:
+            candidate = network.model_copy(update={"drive": drive})
+            _, history = learn_labels(data, candidate, chain, np.random.default_rng(seed), learning=learning)
+            last = history.iloc[-1]
+            said = " ".join(f"{float(value)!r}".removesuffix(".0") for value in np.atleast_1d(drive))
+            rows.append({"arm": arm, "drive": said, "validation_accuracy": last["mean_accuracy"], "single_accuracy": last["single_accuracy"]})
     return pd.DataFrame(rows)
 
 
-def best_drive(table: pd.DataFrame) -> tuple[float, ...] | float:
-    """The drive of the best row of `compare_drives`, the first of equals. Errors: `InputError` for another table.
+def best_drive(table: pd.DataFrame, arm: str = "sampled") -> tuple[float, ...] | float:
+    """The drive of an arm's best row in the table of `compare_drives`, the first of equals.
 
-    >>> best_drive(pd.DataFrame({"drive": ["4 4", "8 8"], "validation_accuracy": [0.8, 0.9]}))
+    Errors: `InputError` for another table, or one without the arm.
+
+    >>> best_drive(pd.DataFrame({"arm": ["sampled"] * 2, "drive": ["4 4", "8 8"], "validation_accuracy": [0.8, 0.9]}))
     (8.0, 8.0)
     """
-    if not {"drive", "validation_accuracy"} <= set(table):
+    if not {"arm", "drive", "validation_accuracy"} <= set(table):
         raise InputError(f"choice: the columns are {', '.join(map(str, table.columns))}; give the table that compares drives")
-    values = tuple(float(value) for value in str(table.loc[table["validation_accuracy"].idxmax(), "drive"]).split())
+    own = table[table["arm"] == arm]
+    if own.empty:
+        raise unknown("arm in the choice", arm, table["arm"].unique())
+    values = tuple(float(value) for value in str(own.loc[own["validation_accuracy"].idxmax(), "drive"]).split())
     return values if len(values) > 1 else values[0]

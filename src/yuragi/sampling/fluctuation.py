@@ -153,7 +153,7 @@ def continued(
             "connections_felt": int(sum(mask.sum() for mask in felt)),
             "connections_all": int(sum(mask.size for mask in felt)),
             "turnover_of_prior": float(1 - np.exp(2 * settings.log_prior).sum()),
-            "exact": int(learning.exact),
+            "exact": int(learning.exact and posterior.settings.copies == 1),
         },
     )
 

@@ -33,30 +33,28 @@ def seeds_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) ->
 def nested_interval(
     groups: Sequence[np.ndarray], generator: np.random.Generator, *, resamples: int = 2000, level: float = 0.95
 ) -> tuple[float, float, float]:
-    """The mean over seeds of the mean over their units, and its interval by resampling seeds, and units within each chosen seed.
+    """The mean over seeds of the mean over their units, and its interval by resampling seeds, and units within each seed.
 
     groups
         values of each seed (unit,); NaN is left out. With a single seed only its units are resampled
     generator
         draws the resamples
 
-    Few seeds make such an interval too narrow, by √((n - 1) / n) of the part that differs between n seeds: show the seeds beside it.
+    Seeds are resampled as in `yuragi.robustness.statistics`: their deviations get Student's tails, so that three seeds are not taken for many.
 
     >>> low, mean, high = np.array(nested_interval([np.arange(10.0), np.arange(10.0) + 1], np.random.default_rng(0)))[[1, 0, 2]]
     >>> bool(low < mean < high), float(mean)
     (True, 5.0)
     """
+    from yuragi.robustness._bootstrap import SeedWeights
+
     if resamples < 1:
         raise InputError(f"resamples = {resamples}: give 1 or more")
     finite = [values[np.isfinite(values)] for values in (np.asarray(group, dtype=float) for group in groups)]
     finite = [values for values in finite if len(values)]
     if not finite:
         return math.nan, math.nan, math.nan
-    # Means of resampled units of every seed first: choosing seeds is then choosing among them.
-    means = [values[generator.integers(0, len(values), (resamples, len(values)))].mean(axis=1) for values in finite]
-    chosen = generator.integers(0, len(finite), (resamples, len(finite)))
-    # A seed that is chosen twice has its units resampled twice, from resamples that are not the same.
-    shifted = np.stack([np.roll(np.stack(means), number, axis=1) for number in range(len(finite))])
-    drawn = shifted[np.arange(len(finite))[:, None], chosen.T, np.arange(resamples)].mean(axis=0)
+    means = np.stack([values[generator.integers(0, len(values), (resamples, len(values)))].mean(axis=1) for values in finite], axis=1)
+    drawn = (SeedWeights(generator, len(finite), resamples).weights * means).sum(axis=1)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(np.mean([values.mean() for values in finite])), float(low), float(high)

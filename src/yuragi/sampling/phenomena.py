@@ -74,9 +74,9 @@ class Rows:
     def table(self, generator: np.random.Generator) -> pd.DataFrame:
         """All rows, and those over networks after them."""
         for key, groups in list(self._units.items()):
-            self._add(key, None, *nested_interval(groups, generator), "seeds and units", len(groups))
+            self._add(key, None, *nested_interval(groups, generator), "seeds and units", sum(bool(np.isfinite(group).any()) for group in groups))
         for key, values in list(self._scalars.items()):
-            self._add(key, None, *seeds_interval(values), "seeds", len(values))
+            self._add(key, None, *seeds_interval(values), "seeds", int(np.isfinite(values).sum()))
         columns = ["measure", *self.keys, "seed", "value", "low", "high", "interval", "count"]
         table = pd.DataFrame(self._rows, columns=columns)
         return table.astype({"seed": "Int64"})

@@ -27,7 +27,7 @@ class Divergences:
     spontaneous
         KL(evoked ‖ spontaneous)
     halves
-        KL(evoked ‖ other half of evoked): what finite draws alone give; the level of no difference
+        KL(evoked ‖ other half of evoked): what finite draws, and finitely many stimuli, alone give; the level of no difference
     independent_spontaneous
         KL(evoked ‖ spontaneous with its units shuffled independently): the same rates, no correlations
     independent_evoked
@@ -45,7 +45,15 @@ class Divergences:
         return self.spontaneous - self.halves
 
 
-def divergences(evoked: np.ndarray, spontaneous: np.ndarray, generator: np.random.Generator, *, group_size: int = 8, groups: int = 30) -> Divergences:
+def divergences(
+    evoked: np.ndarray,
+    spontaneous: np.ndarray,
+    generator: np.random.Generator,
+    *,
+    stimuli: np.ndarray | None = None,
+    group_size: int = 8,
+    groups: int = 30,
+) -> Divergences:
     """Divergence between the distributions of joint patterns in evoked and in spontaneous activity, with its controls.
 
         KL(p ‖ q) = Σ_z p(z) log₂ p(z) / q(z),    p(z) = (n(z) + 1/2) / (n + 2^g / 2)
@@ -57,6 +65,9 @@ def divergences(evoked: np.ndarray, spontaneous: np.ndarray, generator: np.rando
         states of the same units (draw, unit), 0 or 1
     generator
         chooses groups and halves, and shuffles
+    stimuli
+        which stimulus evoked each draw (draw,). The two halves then hold different stimuli, so that their divergence has the error of finitely many
+        stimuli, as that of spontaneous activity has. None: draws are divided as if each had a stimulus of its own
     group_size
         g, up to 16; patterns should be much fewer than draws
     groups
@@ -81,9 +92,8 @@ def divergences(evoked: np.ndarray, spontaneous: np.ndarray, generator: np.rando
         raise InputError(f"group_size = {group_size}: {len(live)} units change; give 1 … {min(MOST_UNITS, len(live))}")
     if half < 2 or groups < 1:
         raise InputError(f"evoked, spontaneous, groups: {len(first)} and {len(second)} draws, {groups} groups; give 4 draws and 1 group or more")
-    order = generator.permutation(len(first))
-    one, other = first[order[:half]], first[order[half : 2 * half]]
-    resting = second[generator.permutation(len(second))[:half]]
+    one, other = _halves(first, stimuli, half, generator)
+    resting = second[generator.permutation(len(second))[: len(one)]]
     against = (resting, other, generator.permuted(resting, axis=0), generator.permuted(other, axis=0))
     found = np.empty((4, groups))
     for number in range(groups):
@@ -112,13 +122,17 @@ class CorrelationSimilarity:
     shuffled: float
 
 
-def correlation_similarity(evoked: np.ndarray, spontaneous: np.ndarray, generator: np.random.Generator) -> CorrelationSimilarity:
+def correlation_similarity(
+    evoked: np.ndarray, spontaneous: np.ndarray, generator: np.random.Generator, *, stimuli: np.ndarray | None = None
+) -> CorrelationSimilarity:
     """Pearson's correlation, over pairs of units, of their correlations in evoked and in spontaneous activity.
 
     evoked, spontaneous
         states or counts of the same units (draw, unit)
     generator
         divides draws into halves, of equal size in all comparisons, and renames units
+    stimuli
+        as of `divergences`
 
     Units that never change in one of the parts are left out; NaN with fewer than three left.
 
@@ -132,8 +146,8 @@ def correlation_similarity(evoked: np.ndarray, spontaneous: np.ndarray, generato
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or min(len(first), len(second)) < 4:
         raise InputError(f"evoked, spontaneous: shapes {first.shape} and {second.shape}; give (draw, unit) of the same units, 4 draws or more")
     half = min(len(first), len(second)) // 2
-    order = generator.permutation(len(first))
-    parts = first[order[:half]], first[order[half : 2 * half]], second[generator.permutation(len(second))[:half]]
+    one, other = _halves(first, stimuli, half, generator)
+    parts = one, other, second[generator.permutation(len(second))[: len(one)]]
     live = np.logical_and.reduce([part.std(axis=0) > 0 for part in parts])
     if live.sum() < 3:
         return CorrelationSimilarity(float("nan"), float("nan"), float("nan"))
@@ -141,6 +155,20 @@ def correlation_similarity(evoked: np.ndarray, spontaneous: np.ndarray, generato
     renamed = generator.permutation(len(resting))
     pairs = np.triu_indices(len(one), k=1)
     return CorrelationSimilarity(*(_alike(one[pairs], matrix[pairs]) for matrix in (resting, other, resting[np.ix_(renamed, renamed)])))
+
+
+def _halves(states: np.ndarray, stimuli: np.ndarray | None, half: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Two sets of at most ``half`` states each, of different stimuli where these are told."""
+    if stimuli is None:
+        order = generator.permutation(len(states))
+        return states[order[:half]], states[order[half : 2 * half]]
+    names, owner = np.unique(stimuli, return_inverse=True)
+    place = generator.permutation(len(names))[owner]
+    one, other = states[place < len(names) // 2], states[place >= (len(names) + 1) // 2]
+    size = min(half, len(one), len(other))
+    if size < 2:
+        raise InputError(f"stimuli: {len(names)} of them; two halves of different stimuli need 2 draws each, so give more")
+    return generator.permutation(one)[:size], generator.permutation(other)[:size]
 
 
 def _states(values: np.ndarray, where: str) -> np.ndarray:

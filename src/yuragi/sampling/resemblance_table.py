@@ -92,10 +92,11 @@ def _resemblance_rows(
         same_synapses=condition.same_synapses,
     )
     evoked = shown.values.reshape(-1, shown.sizes["unit"])
+    stimuli = np.tile(np.arange(shown.sizes["stimulus"]), shown.sizes["repeat"])
     resting = generator.permutation(spontaneous_states(condition.posterior, generator, len(evoked)))
     rows.units("rate_evoked", evoked.mean(axis=0), seed, generator, **about)
     rows.units("rate_spontaneous", resting.mean(axis=0), seed, generator, **about)
-    found = divergences(evoked, resting, generator, group_size=settings.group_size, groups=settings.groups)
+    found = divergences(evoked, resting, generator, stimuli=stimuli, group_size=settings.group_size, groups=settings.groups)
     measures = {
         "divergence": found.spontaneous,
         "divergence_halves": found.halves,
@@ -105,7 +106,7 @@ def _resemblance_rows(
     }
     for name, values in measures.items():
         rows.units(name, values, seed, generator, "groups", **about)
-    alike = correlation_similarity(evoked, resting, generator)
+    alike = correlation_similarity(evoked, resting, generator, stimuli=stimuli)
     rows.scalar("correlation_similarity", alike.similarity, seed, **about)
     rows.scalar("correlation_similarity_halves", alike.halves, seed, **about)
     rows.scalar("correlation_similarity_shuffled", alike.shuffled, seed, **about)

@@ -63,7 +63,8 @@ def uncertainty_table(
     wrong = np.zeros(len(bits), dtype=bool)
     for name, pictures in shown.items():
         found = predict(posterior, pictures, generator, draws=draws, rule=rule)
-        one = predict(posterior.latest(1), pictures, generator, draws=draws, rule=rule)
+        # As many hidden states as all samples together have, so that the two differ in the synapses alone.
+        one = predict(posterior.latest(1), pictures, generator, draws=draws * len(posterior), rule=rule)
         scores[name] = {
             "entropy": found.entropy,
             "mutual information": found.mutual_information,
