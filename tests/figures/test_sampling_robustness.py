@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from yuragi.figures.sampling_robustness import LOOKS, SamplingRobustness
+from yuragi.figures._sampling_arms import in_order, looks
+from yuragi.figures.sampling_robustness import SamplingRobustness
 from yuragi.figures.style import save
 
 from .sampling_robustness_results import ARMS, ATTACKS, write_sampling_robustness
@@ -48,9 +49,9 @@ def test_the_drawing_has_a_panel_a_route_and_the_differences_last(table: pd.Data
         table[(table["readout"] == "mean") & (table["arm"] == "sampled") & (table["attack"] == "worst")]["accuracy"].dropna().tolist()
     )
     dotted = [line for line in panels[0].get_lines() if line.get_linestyle() == ":" and len(line.get_xdata())]
-    assert [line.get_color() for line in dotted] == [LOOKS[arm].color for arm in ARMS if arm != "twin"]
+    assert [line.get_color() for line in dotted] == [looks([arm])[arm].color for arm in in_order(ARMS) if arm != "twin"]
     marked = SamplingRobustness().draw(table.assign(verdict="weak"))
-    assert "sampled (!)" in {line.get_label() for line in marked.subfigs[0].axes[0].get_lines()}
+    assert "exact posterior (!)" in {line.get_label() for line in marked.subfigs[0].axes[0].get_lines()}
     for name in ("one.svg", "two.svg"):
         save(SamplingRobustness().draw(table), tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()

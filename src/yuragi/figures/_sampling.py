@@ -22,7 +22,7 @@ CONDITIONS = {
     ("before", "own"): ("before learning, synapses redrawn", style.GREY, "s"),
     ("after", "same"): ("after learning, synapses held", style.ORANGE, "^"),
     ("after", "own"): ("after learning, synapses fluctuating", style.BLUE, "D"),
-    ("twin", ""): ("trained by gradients", style.RED, "P"),
+    ("twin", ""): ("twin trained by gradients", style.RED, "P"),
 }
 """Name, colour and marker of learning and synapses; `yuragi.sampling.phenomena` says what they are."""
 

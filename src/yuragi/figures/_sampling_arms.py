@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import lazy_loader as lazy
@@ -49,6 +49,16 @@ def looks(arms: Sequence[str]) -> dict[str, style.Look]:
     # The first look of other arms is taken here: a name that no arm can have skips it.
     others = style.looks(["", *(name for name in arms if name not in fixed)])
     return {name: fixed.get(name) or others[name] for name in dict.fromkeys(arms)}
+
+
+def in_order(arms: Iterable[str]) -> list[str]:
+    """Every arm once: those of every study in the order of `NAMES`, then all others.
+
+    >>> in_order(["copied", "twin", "sampled", "twin"])
+    ['sampled', 'twin', 'copied']
+    """
+    there = dict.fromkeys(arms)
+    return [*(name for name in NAMES if name in there), *(name for name in there if name not in NAMES)]
 
 
 def by_study(paths: Sequence[Path], columns: tuple[str, ...]) -> pd.DataFrame:

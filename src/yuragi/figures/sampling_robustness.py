@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import lazy_loader as lazy
 
-from yuragi.figures import style
+from yuragi.figures import _sampling_arms, style
 from yuragi.figures.base import Figure, Results
 
 if TYPE_CHECKING:
@@ -34,14 +34,6 @@ SUMMARY = (
 )
 COMPARED = ("difference", "low", "high", "p_holm")
 KEYS = ["study", "readout", "arm", "attack", "epsilon"]
-LOOKS = {
-    "twin": style.Look(style.BLACK, "o"),
-    "sampled": style.Look(style.BLUE, "s"),
-    "fixed_hidden": style.Look(style.ORANGE, "^"),
-    "random_features": style.Look(style.GREEN, "D"),
-    "tempered": style.Look(style.PINK, "v"),
-    "copied": style.Look(style.RED, "P"),
-}
 ROUTES = {"": "", "_surrogate": " on the mean field", "_transfer": " by transfer"}
 ACROSS = 4
 PANEL = (2.6, 2.35)
@@ -75,7 +67,7 @@ class SamplingRobustness(Figure):
     @style.styled
     def draw(self, table: pd.DataFrame) -> Drawing:
         """A strip a study, a panel a route of an attack, a colour an arm; last, for each route, the difference to the reference arm."""
-        looks = _looks(table["arm"])
+        looks = _sampling_arms.looks(list(_sampling_arms.in_order(table["arm"])))
         groups = [rows for _, rows in table.groupby("study", sort=False)]
         lines = [_lines(rows) for rows in groups]
         # Whole numbers: fractions leave the layout's solver to round differently from drawing to drawing.
@@ -112,12 +104,6 @@ def _differences(path: Path) -> pd.DataFrame:
     if len(table):
         table = read_table(path, ("readout", "arm", "attack", "epsilon", "reference", *COMPARED))
     return table.assign(study=path.parent.name)
-
-
-def _looks(arms: pd.Series) -> dict[str, style.Look]:
-    names = sorted(dict.fromkeys(arms), key=lambda name: list(LOOKS).index(name) if name in LOOKS else len(LOOKS))
-    others = [name for name in names if name not in LOOKS]
-    return {name: LOOKS[name] if name in LOOKS else style.Look(*style.OTHER_ARMS[1 + others.index(name)]) for name in names}
 
 
 def _said(route: str) -> str:
@@ -167,7 +153,7 @@ def _draw_route(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look]) -> 
 
 def _named(arm: str, verdict: pd.Series) -> str:
     """The arm, marked where something speaks against believing its accuracy."""
-    return arm.replace("_", " ") + ("" if (verdict == "ok").all() else " (!)")
+    return _sampling_arms.plainly(arm) + ("" if (verdict == "ok").all() else " (!)")
 
 
 def _draw_differences(axis: Any, rows: pd.DataFrame, looks: dict[str, style.Look]) -> None:
