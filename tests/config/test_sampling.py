@@ -80,6 +80,14 @@ def test_arms_of_a_seed_start_alike_and_differ_in_their_rule() -> None:
     assert (found["copied"].learning, found["copied"].network.copies) == (Learning(), 3)
 
 
+def test_controls_may_have_a_chain_of_their_own() -> None:
+    from yuragi.config.specifications import specification
+
+    config = read_config(configured(controls={"sweeps": 40, "burn_in": 10, "every": 2}, variants={"tempered": {"temper": 5}}))
+    sweeps = {arm: specification(config, "sampling_learn", f"digits/{arm}-seed0").chain.sweeps for arm in config.sampling["digits"].arms}
+    assert sweeps == {"sampled": 60, "fixed_hidden": 40, "random_features": 40, "tempered": 60}
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

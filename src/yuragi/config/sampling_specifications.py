@@ -133,7 +133,8 @@ def _learn(config: Config, study: str, arm: str, seed: str) -> Settings:
     # The seed does not name the arm: networks of one seed start from the same hidden synapses.
     # Tempered and copied outputs keep the drive of the exact posterior, from which they differ in one thing alone.
     own = {"network": network, "learning": learning, "drive_of": arm if arm in ARMS else "sampled"}
-    return sampling_learn.Spec(**own, data=wanted.data, chain=wanted.chain, seed=_seed(config, "learn", study, seed))
+    chain = wanted.controls if wanted.controls and learning.plastic == "outputs" else wanted.chain
+    return sampling_learn.Spec(**own, data=wanted.data, chain=chain, seed=_seed(config, "learn", study, seed))
 
 
 def _twin(config: Config, study: str, arm: str, seed: str) -> Settings:

@@ -51,6 +51,9 @@ class SamplingStudy(BinaryImagesSettings):
     images: any_of("yuragi.datasets", Dataset) = Field(description="the image set and its options")
     network: NetworkSettings = Field(NetworkSettings(), description="the network")
     chain: Chain = Field(Chain(), description="how long it fluctuates, and which of its states are kept")
+    controls: Chain | None = Field(
+        None, description="how long the arms with fixed hidden synapses fluctuate, which settle sooner, as only output synapses move; null: as chain"
+    )
     choice: sampling_choose.Description | None = Field(None, description="drives that are compared on validation images; null: the network's own")
     variants: dict[Name, Variant] = Field(
         {}, description="tempered or copied outputs, under names of your own that say so; beside the exact posterior"
