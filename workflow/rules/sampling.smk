@@ -112,10 +112,12 @@ rule sampling_attack:
         f"{plan.results}/benchmarks/sampling_attack/{{study}}/{{arm}}-seed{{seed}}.tsv"
     params:
         spec=lambda wildcards: plan.spec(
-            "sampling_attack", f"{wildcards.study}/{wildcards.arm}-seed{wildcards.seed}"
+            "sampling_attack",
+            f"{wildcards.study}/{wildcards.arm}-seed{wildcards.seed}",
         ),
         code=lambda wildcards: plan.code(
-            "sampling_attack", f"{wildcards.study}/{wildcards.arm}-seed{wildcards.seed}"
+            "sampling_attack",
+            f"{wildcards.study}/{wildcards.arm}-seed{wildcards.seed}",
         ),
         files=lambda wildcards, input: plan.options(input, "partner"),
     shell:
