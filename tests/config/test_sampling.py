@@ -26,6 +26,13 @@ STUDY: dict[str, Any] = {
 }
 
 
+ACTIVITY: dict[str, Any] = {
+    "variability": {"trials": 10},
+    "spectrum": {"stimuli": 90, "ranks": [3, 12]},
+    "spontaneous": {"stimuli": 90, "latent": {"images": 200}},
+}
+
+
 def configured(**changed: Any) -> dict[str, Any]:
     attacks = {"pgd": {"kind": "pgd"}, "random_noise": {"kind": "random_noise"}}
     return {"name": "trial", "attacks": attacks, "sampling": {"digits": copy.deepcopy(STUDY) | changed}}
@@ -54,11 +61,12 @@ def test_a_study_has_the_exact_posterior_its_controls_and_a_twin_for_each_seed()
     ],
 )
 def test_a_section_brings_its_figures(section: str, figures: set[str]) -> None:
-    assert set(plan_of(**{section: {}}).figures()) - set(plan_of().figures()) == figures
+    settings = ACTIVITY if section == "activity" else {}
+    assert set(plan_of(**{section: settings}).figures()) - set(plan_of().figures()) == figures
 
 
 def test_every_job_has_a_specification() -> None:
-    plan = plan_of(fluctuation={}, activity={}, memory={}, robustness={}, choice={"drives": [4, 8]}, variants={"tempered": {"temper": 5}})
+    plan = plan_of(fluctuation={}, activity=ACTIVITY, memory={}, robustness={}, choice={"drives": [4, 8]}, variants={"tempered": {"temper": 5}})
     whole = ("sampling_choose", "sampling_summary", "sampling_activity", "sampling_fluctuation_claims", "sampling_robustness")
     network = ("sampling_learn", "sampling_twin", "sampling_fluctuation", "sampling_attack", "sampling_memory")
     for job, name in [(job, "digits") for job in whole] + [(job, "digits/sampled-seed1") for job in network]:
@@ -105,6 +113,14 @@ def test_controls_may_have_a_chain_of_their_own() -> None:
         ({"variants": {"sampled": {"temper": 5}}}, "sampled: every study has networks of this name"),
         ({"variants": {"same": {}}}, "nothing in it differs from the exact posterior"),
         ({"fluctuation": {"arms": ["tempered"]}}, "fluctuation.arms: 'tempered' does not exist"),
+        ({"activity": {}}, "activity.spectrum.stimuli = 500: more than test_images; lower it to at most 100"),
+        (
+            {"activity": {"variability": {"trials": 21}}},
+            "activity.variability.trials = 21: more than the states that the chain keeps; lower it to at most 20",
+        ),
+        ({"activity": ACTIVITY | {"spectrum": {"stimuli": 101}}}, "activity.spectrum.stimuli = 101: more than test_images; lower it to at most 100"),
+        ({"activity": ACTIVITY | {"spectrum": {"stimuli": 90, "ranks": [3, 21]}}}, "activity.spectrum.ranks = 21: more than the hidden units"),
+        ({"activity": ACTIVITY | {"spontaneous": {"stimuli": 90, "latent": {"images": 301}}}}, "activity.spontaneous.latent.images = 301"),
         ({"robustness": {"attacks": ["pdg"]}}, "sampling.digits.robustness.attacks"),
         ({"robustness": {}, "twin": None}, "robustness: attacks are compared with those on the twin"),
         ({"network": {"hidden": []}}, "twin: a network without hidden units has none"),

@@ -116,6 +116,28 @@ class SamplingStudy(BinaryImagesSettings):
             raise ValueError("robustness: attacks are compared with those on the twin; give twin, or leave robustness out")
         return self
 
+    @model_validator(mode="after")
+    def _activity_fits(self) -> Self:
+        if self.activity is None:
+            return self
+        if not self.network.hidden:
+            raise ValueError("activity: it is that of hidden units; give network.hidden, or leave it out")
+        kept, hidden, latent = (self.chain.sweeps - self.chain.burn_in) // self.chain.every, self.network.hidden[0], self.activity.spontaneous.latent
+        bounds = []
+        for name in ("variability", "spectrum", "spontaneous"):
+            section = getattr(self.activity, name)
+            bounds.append((f"{name}.stimuli", section.stimuli, self.test_images, "test_images"))
+            bounds.append((f"{name}.trials", section.trials, kept, "the states that the chain keeps"))
+        spectrum, spontaneous = self.activity.spectrum, self.activity.spontaneous
+        bounds.append(("spectrum.ranks", spectrum.ranks[1], min(hidden, spectrum.stimuli - 1), "the hidden units and the stimuli less one"))
+        bounds.append(("spontaneous.group_size", spontaneous.group_size, hidden, "the hidden units"))
+        if latent is not None:
+            bounds.append(("spontaneous.latent.images", latent.images, self.train_images, "train_images"))
+        for key, value, most, of in bounds:
+            if value > most:
+                raise ValueError(f"activity.{key} = {value}: more than {of}; lower it to at most {most}")
+        return self
+
     @property
     def data(self) -> BinaryImagesSettings:
         """Which images, and when a pixel is a 1."""
