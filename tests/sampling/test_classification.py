@@ -124,7 +124,8 @@ def test_test_images_have_no_say():
 def test_drives_are_compared_from_one_seed_and_the_best_is_chosen():
     data, chain = lit_pixel(), Chain(sweeps=40, burn_in=20, every=2)
     table = compare_drives(data, NetworkSettings(hidden=(4,)), [0.01, (4, 4), 3.123456789, (4, 4)], chain, seed=0)
-    assert table["drive"].tolist() == ["0.01", "4 4", "3.123456789", "4 4"]
+    assert table["arm"].tolist() == [arm for arm in ARMS for _ in range(4)]
+    assert table["drive"].tolist() == ["0.01", "4 4", "3.123456789", "4 4"] * len(ARMS)
     assert table.iloc[1].equals(table.iloc[3])
     assert table.loc[0, "validation_accuracy"] < table.loc[1, "validation_accuracy"], "units without drive are coins"
     assert best_drive(table) != 0.01
@@ -138,9 +139,15 @@ def test_drives_are_compared_from_one_seed_and_the_best_is_chosen():
     [(["4", "8"], [0.5, 0.6], 8.0), (["4 2", "8 3"], [0.6, 0.6], (4.0, 2.0)), (["0.5 1 2", "8"], [0.7, 0.6], (0.5, 1.0, 2.0))],
 )
 def test_the_best_drive_is_read_from_a_table_and_the_first_of_equals(drives, accuracies, best, tmp_path):
-    pd.DataFrame({"drive": drives, "validation_accuracy": accuracies}).to_csv(tmp_path / "choice.csv", index=False)
-    found = best_drive(pd.read_csv(tmp_path / "choice.csv"))
+    own = pd.DataFrame({"arm": "sampled", "drive": drives, "validation_accuracy": accuracies})
+    other = pd.DataFrame({"arm": "fixed_hidden", "drive": ["9"], "validation_accuracy": [0.99]})
+    pd.concat([own, other]).to_csv(tmp_path / "choice.csv", index=False)
+    table = pd.read_csv(tmp_path / "choice.csv")
+    found = best_drive(table)
     assert found == best
+    assert best_drive(table, "fixed_hidden") == 9.0, "every arm has its own"
+    with pytest.raises(InputError, match="random_features"):
+        best_drive(table, "random_features")
     assert NetworkSettings().model_copy(update={"drive": found}).drive == best
 
 

@@ -43,6 +43,7 @@ def drawn_pictures(posterior: Posterior, labels: np.ndarray, generator: np.rando
     posterior
         of a network with the labels in layer 0: then a forward draw is exact
 
+    >>> from yuragi.sampling.memory_settings import GenerativeSettings
     >>> part = Part(np.repeat([[1, 1, 0, 0], [0, 0, 1, 1]], 30, axis=0).astype(np.uint8), np.repeat([0, 1], 30))
     >>> posterior = GenerativeSettings(hidden=(4,), sweeps=200, burn_in=100).learn(part, 2, np.random.default_rng(0), quiet=True)
     >>> drawn_pictures(posterior, np.repeat([0, 1], 200), np.random.default_rng(1)).reshape(2, 200, 4).mean(axis=1).round()
