@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema, field_v
 from yuragi.attacks.balls import checked_eps
 from yuragi.attacks.base import BoundedAttack
 from yuragi.config.checks import check
+from yuragi.config.image_sets import ImageSet
 from yuragi.config.sampling_study import SamplingStudy
 from yuragi.config.studies import Studies
 from yuragi.datasets.base import Dataset
@@ -123,7 +124,7 @@ class Memorisation(MemorisationTest):
 class Experiment(Studies):
     """Networks on one image set: every arm is trained with every seed and attacked."""
 
-    images: any_of("yuragi.datasets", Dataset) = Field(description="the image set and its options")
+    images: ImageSet = Field(description="the image set and its options")
     network: any_of("yuragi.models", Architecture) = Field(description="the architecture")
     training: TrainingSettings = Field(TrainingSettings(), description="how the networks are trained")
     choice: Name | None = Field(
@@ -143,13 +144,6 @@ class Experiment(Studies):
         None, min_length=1, description="the attacks that robust accuracy is measured under, by name; null takes all"
     )
     test_images: PositiveInt = Field(500, description="test images that are attacked")
-
-    @field_validator("images")
-    @classmethod
-    def _are_images(cls, images: Dataset) -> Dataset:
-        if images.contents != "images":
-            raise ValueError(f"'{images.kind}' holds {images.contents}, not images; choose an image set")
-        return images
 
     @field_validator("seeds", "epsilons", "l2_epsilons")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from yuragi.datasets.base import Dataset
+from yuragi.config.image_sets import ImageSet
 from yuragi.jobs import (
     sampling_activity,
     sampling_attack,
@@ -15,7 +15,6 @@ from yuragi.jobs import (
     sampling_memory,
     sampling_twin,
 )
-from yuragi.plugins import any_of
 from yuragi.sampling.settings import ARMS, BinaryImagesSettings, Chain, Learning, NetworkSettings
 from yuragi.settings import EachOnce, Name
 
@@ -48,7 +47,7 @@ class Variant(Learning):
 class SamplingStudy(BinaryImagesSettings):
     """A network that learns an image set by sampling, beside its controls: every arm with every seed."""
 
-    images: any_of("yuragi.datasets", Dataset) = Field(description="the image set and its options")
+    images: ImageSet = Field(description="the image set and its options")
     network: NetworkSettings = Field(NetworkSettings(), description="the network")
     chain: Chain = Field(Chain(), description="how long it fluctuates, and which of its states are kept")
     controls: Chain | None = Field(
@@ -72,13 +71,6 @@ class SamplingStudy(BinaryImagesSettings):
     robustness: sampling_attack.Description | None = Field(
         None, description="attacks on the network that samples and on its twin; null leaves it out"
     )
-
-    @field_validator("images")
-    @classmethod
-    def _are_images(cls, images: Dataset) -> Dataset:
-        if images.contents != "images":
-            raise ValueError(f"'{images.kind}' holds {images.contents}, not images; choose an image set")
-        return images
 
     @field_validator("variants")
     @classmethod

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lazy_loader as lazy
 
 from yuragi.figures import style
-from yuragi.figures._tables import read_table
+from yuragi.figures._tables import by_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +28,9 @@ CONDITIONS = {
 """Name, colour and marker of learning and synapses; `yuragi.sampling.phenomena` says what they are."""
 
 
-def read_study(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A table of one study, named by its file's folder, in a first column ``study``."""
-    table = read_table(path, (*COLUMNS, *columns))
-    table.insert(0, "study", path.parent.name)
-    return table
+def read_studies(paths: Sequence[Path], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The tables of studies in one; ``columns`` beside those that all of them have."""
+    return by_study(paths, (*COLUMNS, *columns))
 
 
 def plain(table: pd.DataFrame, *columns: str) -> pd.DataFrame:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import lazy_loader as lazy
 
 from yuragi.figures import style
-from yuragi.figures._tables import read_table
 
 pd = lazy.load("pandas")
 
@@ -59,13 +57,3 @@ def in_order(arms: Iterable[str]) -> list[str]:
     """
     there = dict.fromkeys(arms)
     return [*(name for name in NAMES if name in there), *(name for name in there if name not in NAMES)]
-
-
-def by_study(paths: Sequence[Path], columns: tuple[str, ...]) -> pd.DataFrame:
-    """Tables of studies in one, the study's name, that of the file's folder, in front."""
-    tables = []
-    for path in paths:
-        table = read_table(path, columns)
-        table.insert(0, "study", path.parent.name)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)

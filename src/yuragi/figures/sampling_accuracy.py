@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import lazy_loader as lazy
 
 from yuragi.figures import _sampling_arms, style
+from yuragi.figures._tables import by_study
 from yuragi.figures.base import Figure, Results
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ class SamplingAccuracy(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a study, arm and way to predict; beside it the exact posterior's difference to it, and the largest R-hat of the arm's chains."""
-        found = _sampling_arms.by_study(results["sampling_accuracy"], ("arm", "prediction", "accuracy", "low", "high"))
-        claims = _sampling_arms.by_study(results["sampling_claims"], ("arm", "prediction", "difference", "low", "high", "p_holm"))
+        found = by_study(results["sampling_accuracy"], ("arm", "prediction", "accuracy", "low", "high"))
+        claims = by_study(results["sampling_claims"], ("arm", "prediction", "difference", "low", "high", "p_holm"))
         renamed = claims.rename(columns={"difference": "sampled_minus_arm", "low": "difference_low", "high": "difference_high"})
         kept = ["study", "arm", "prediction", "sampled_minus_arm", "difference_low", "difference_high", "p_holm"]
         found = found.merge(renamed[kept], on=kept[:3], how="left", validate="one_to_one")
-        mixing = _sampling_arms.by_study(results["sampling_mixing"], ("arm", "r_hat")) if "sampling_mixing" in results else None
+        mixing = by_study(results["sampling_mixing"], ("arm", "r_hat")) if "sampling_mixing" in results else None
         if mixing is None or mixing.empty:
             return found.assign(r_hat_largest=np.nan)
         largest = mixing.groupby(["study", "arm"])["r_hat"].max().rename("r_hat_largest").reset_index()

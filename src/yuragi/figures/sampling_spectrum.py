@@ -33,7 +33,7 @@ class SamplingSpectrum(Figure):
     def table(self, results: Results) -> pd.DataFrame:
         """Eigenvalues by rank, exponents and their changes of every study, by network, estimator and seed; rows without a seed are over all seeds."""
         wanted = ("network", "estimator", "rank", "first_rank", "last_rank")
-        return pd.concat([_sampling.read_study(path, wanted) for path in results["sampling_spectrum"]], ignore_index=True)
+        return _sampling.read_studies(results["sampling_spectrum"], wanted)
 
     @style.styled
     def draw(self, table: pd.DataFrame) -> Drawing:

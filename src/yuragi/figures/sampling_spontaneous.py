@@ -40,7 +40,7 @@ class SamplingSpontaneous(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """All measures of every study, by direction of learning, condition and seed; rows without a seed are over all seeds."""
-        return pd.concat([_sampling.read_study(path, ("direction", "learning")) for path in results["sampling_spontaneous"]], ignore_index=True)
+        return _sampling.read_studies(results["sampling_spontaneous"], ("direction", "learning"))
 
     @style.styled
     def draw(self, table: pd.DataFrame) -> Drawing:

@@ -33,9 +33,7 @@ class SamplingVariability(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """All measures of every study, by condition, seed, and window or epoch; rows without a seed are over all seeds."""
-        return pd.concat(
-            [_sampling.read_study(path, ("learning", "epoch", "time_sweeps")) for path in results["sampling_variability"]], ignore_index=True
-        )
+        return _sampling.read_studies(results["sampling_variability"], ("learning", "epoch", "time_sweeps"))
 
     @style.styled
     def draw(self, table: pd.DataFrame) -> Drawing:

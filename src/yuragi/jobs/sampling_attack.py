@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     import torch
 
 
-class Description(Settings):
+class Scoring(Settings):
+    """Which images are attacked, and by how many samples and draws."""
+
+    test_images: PositiveInt = Field(200, description="test images that are attacked, the first ones in the set's order")
+    samples: PositiveInt = Field(50, description="samples of the synapses that answer, evenly spread over the posterior; all, where there are fewer")
+    surrogate_samples: PositiveInt = Field(10, description="of those, samples that the smooth stand-in averages")
+    scoring_draws: PositiveInt = Field(100, description="fresh draws of synapses and hidden units that score every image")
+    selection_draws: PositiveInt = Field(50, description="draws, apart from those, that choose the strongest of several adversarial images")
+
+
+class Description(Scoring):
     """Attacks on networks that learned by sampling, and on their gradient-trained twins."""
 
     arms: EachOnce[Name] = Field(("sampled",), min_length=1, description="the networks that are attacked beside the twin, by name")
@@ -27,22 +37,12 @@ class Description(Settings):
         min_length=1,
         description="largest changes of a pixel before it is binarised, in units of the pixel range; at 0.5 every pixel can cross a threshold of 0.5",
     )
-    test_images: PositiveInt = Field(200, description="test images that are attacked, the first ones in the set's order")
-    samples: PositiveInt = Field(50, description="samples of the synapses that answer, evenly spread over the posterior")
-    surrogate_samples: PositiveInt = Field(10, description="of those, samples that the smooth stand-in averages")
-    scoring_draws: PositiveInt = Field(100, description="fresh draws of synapses and hidden units that score every image")
-    selection_draws: PositiveInt = Field(50, description="draws, apart from those, that choose the strongest of several adversarial images")
 
 
-class Spec(Settings):
+class Spec(Scoring):
     data: BinaryImagesSettings = Field(BinaryImagesSettings(), description="which images, and when a pixel is a 1")
     attacks: dict[Name, any_of("yuragi.attacks", BoundedAttack)] = Field(min_length=1, description="the attacks, under names of your own")
     threat: ThreatModel = Field(description="what the adversary may do to pixels before they are binarised")
-    test_images: PositiveInt = Field(200, description="test images that are attacked, the first ones in the set's order")
-    samples: PositiveInt = Field(50, description="samples of the synapses that answer, evenly spread; all, where there are fewer")
-    surrogate_samples: PositiveInt = Field(10, description="of those, samples that the smooth stand-in averages")
-    scoring_draws: PositiveInt = Field(100, description="fresh draws of synapses and hidden units that score every image")
-    selection_draws: PositiveInt = Field(50, description="draws, apart from those, that choose the strongest of several adversarial images")
     rule: Rule = Field("one_hot", description="how the outputs say a class, as in `yuragi.sampling.predict`")
     chunk: PositiveInt = Field(4096, description="most images times draws held at once")
     seed: int = Field(0, ge=0, description="seed of the attacks' starts and of all draws")

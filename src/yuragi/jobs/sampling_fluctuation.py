@@ -9,23 +9,24 @@ from yuragi.sampling.settings import BinaryImagesSettings, Rule
 from yuragi.settings import EachOnce, Name, Settings
 
 
-class Description(Settings):
-    """Does the function of networks last while their synapses turn over?"""
+class Continuation(Settings):
+    """For how long a network goes on, and what is measured of it."""
 
-    arms: EachOnce[Name] = Field(("sampled",), min_length=1, description="ways of learning whose networks go on, by name")
     periods: PositiveFloat = Field(10.0, description="for how long, in lengths of learning; so many times what learning takes is the cost")
     samples: int | None = Field(None, ge=2, description="samples of the synapses in every window; null: as many as learning kept")
     draws: PositiveInt = Field(1, description="hidden states drawn for each sample and image")
     singles: PositiveInt = Field(5, description="samples of a window whose accuracy by themselves is averaged")
+
+
+class Description(Continuation):
+    """Does the function of networks last while their synapses turn over?"""
+
+    arms: EachOnce[Name] = Field(("sampled",), min_length=1, description="ways of learning whose networks go on, by name")
     tolerance: PositiveFloat = Field(0.02, description="deviation of the accuracy that counts as none")
 
 
-class Spec(Settings):
+class Spec(Continuation):
     data: BinaryImagesSettings = Field(description="which images, and when a pixel is a 1")
-    periods: PositiveFloat = Field(10.0, description="for how long, in lengths of learning")
-    samples: int | None = Field(None, ge=2, description="samples of the synapses in every window; null: as many as the posterior has")
-    draws: PositiveInt = Field(1, description="hidden states drawn for each sample and image")
-    singles: PositiveInt = Field(5, description="samples of a window whose accuracy by themselves is averaged")
     unit_sweeps: PositiveInt = Field(1, description="sweeps over the units for every sweep over the synapses")
     rule: Rule = Field("one_hot", description="how the outputs say a class")
     resamples: PositiveInt = Field(2000, description="bootstrap resamples of the images behind intervals")

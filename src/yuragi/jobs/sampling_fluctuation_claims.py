@@ -18,14 +18,11 @@ def run(claims: OutputPath, results: list[InputPath], *, spec: Spec) -> None:
     """Write a row a way of learning and condition; the results' files are named ``<arm>-seed<seed>.fluctuation.nc``."""
     import numpy as np
 
-    from yuragi.files import read_netcdf, write_table
-    from yuragi.jobs.results import arm_and_seed
+    from yuragi.files import write_table
+    from yuragi.jobs.results import evaluated_networks
     from yuragi.randomness import derive_seed
     from yuragi.sampling.fluctuation_tables import stability_claims
 
-    found = []
-    for path in results:
-        arm, seed = arm_and_seed(path.with_name(path.name.replace(".fluctuation.nc", ".nc")))
-        found.append(read_netcdf(path, "correct").assign_coords(arm=arm, seed=seed))
+    found = evaluated_networks(results, "correct")
     generator = np.random.default_rng(derive_seed(spec.seed, "claims"))
     write_table(stability_claims(found, generator, tolerance=spec.tolerance, resamples=spec.resamples), claims)

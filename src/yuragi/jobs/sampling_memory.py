@@ -21,14 +21,8 @@ class Description(Settings):
     draws: PositiveInt = Field(4, description="hidden states drawn for each sample and image where uncertainty is asked for")
 
 
-class Spec(Settings):
+class Spec(Description):
     data: BinaryImagesSettings = Field(description="which images, and when a pixel is a 1")
-    generative: GenerativeSettings = Field(GenerativeSettings(), description="the network that draws pictures of labels")
-    storage: StorageSettings = Field(StorageSettings(), description="the network that stores a few pictures")
-    pictures: PositiveInt = Field(50, description="pictures drawn of every class")
-    cues: EachOnce[Cue] = Field((0.1, 0.25, 0.5, 0.75), min_length=1, description="shares of pixels that are known in recall")
-    recall_sweeps: int = Field(60, ge=3, description="sweeps over the units for every sample of the synapses in recall")
-    draws: PositiveInt = Field(4, description="hidden states drawn for each sample and image where uncertainty is asked for")
     rule: Rule = Field("one_hot", description="how the outputs of the network that learned labels say a class")
     resamples: PositiveInt = Field(1000, description="bootstrap resamples of the images behind intervals")
     seed: int = Field(0, ge=0, description="seed of both networks, of all draws and of the resamples")

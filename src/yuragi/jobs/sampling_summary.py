@@ -32,7 +32,7 @@ def run(
     import numpy as np
 
     from yuragi.files import read_netcdf, write_table
-    from yuragi.jobs.results import arm_and_seed
+    from yuragi.jobs.results import arm_and_seed, evaluated_networks
     from yuragi.randomness import derive_seed
     from yuragi.sampling.images import binary_images
     from yuragi.sampling.store import read_posterior
@@ -42,10 +42,7 @@ def run(
 
     dataset = read_netcdf(images, "images")
     data = binary_images(dataset, **spec.data.model_dump())
-    found = []
-    for path in predictions or []:
-        arm, seed = arm_and_seed(path.with_suffix(""))
-        found.append(read_netcdf(path, "probability").assign_coords(arm=arm, seed=seed))
+    found = evaluated_networks(predictions or [], "probability")
     require_arms(str(one["arm"].item()) for one in found)
     by_arm: dict[str, list] = {}
     for path in posteriors:

@@ -13,8 +13,6 @@ Two controls say what the same turnover would do by itself, from the synapses at
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import lazy_loader as lazy
 import numpy as np
 
@@ -221,7 +219,9 @@ def _measured(
     """What a window of samples does, and how far its counts are from those at the end of learning."""
     window = Posterior(reference.synapses, counts, reference.sweeps, {}, reference.learning)
     correct = predict(window, held_out, generator, draws=draws, rule=rule).labels == labels
-    alone = [predict(one, held_out, generator, draws=draws, rule=rule).labels == labels for one in _singly(window.thinned(min(singles, len(window))))]
+    alone = [
+        predict(one, held_out, generator, draws=draws, rule=rule).labels == labels for one in window.thinned(min(singles, len(window))).one_by_one()
+    ]
     pairs = [(old[:, mask], new[:, mask]) for old, new, mask in zip(reference.counts, counts, felt, strict=True)]
     differ = np.array([np.count_nonzero(old != new) for old, new in pairs])
     sizes = np.array([old.size for old, _ in pairs])
@@ -235,13 +235,6 @@ def _measured(
             for sets in groups.values()
         ],
     }
-
-
-def _singly(posterior: Posterior) -> Iterator[Posterior]:
-    """Every sample as a posterior of its own."""
-    for number in range(len(posterior)):
-        counts = tuple(part[number : number + 1] for part in posterior.counts)
-        yield Posterior(posterior.synapses, counts, posterior.sweeps[number : number + 1], {}, posterior.learning)
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:

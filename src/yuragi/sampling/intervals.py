@@ -6,28 +6,21 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import t as student
 
 from yuragi.errors import InputError
 
 
 def seeds_interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
-    """The mean over seeds and Student's interval for it; NaN for its ends with fewer than two finite values.
-
-        mean ± t_(n - 1) sd / √n
+    """The mean over seeds and the interval of `yuragi.robustness.memorisation.seed_interval` for it, of the finite values alone.
 
     >>> seeds_interval([1.0, 1.0, 1.0]), seeds_interval([2.0])
     ((1.0, 1.0, 1.0), (2.0, nan, nan))
     """
+    from yuragi.robustness.memorisation import seed_interval
+
     array = np.asarray(values, dtype=float)
     array = array[np.isfinite(array)]
-    if not len(array):
-        return math.nan, math.nan, math.nan
-    mean = float(array.mean())
-    if len(array) < 2:
-        return mean, math.nan, math.nan
-    reach = float(student.ppf((1 + level) / 2, len(array) - 1) * array.std(ddof=1) / math.sqrt(len(array)))
-    return mean, mean - reach, mean + reach
+    return (float(array.mean()), *seed_interval(array, level)) if len(array) else (math.nan, math.nan, math.nan)
 
 
 def nested_interval(

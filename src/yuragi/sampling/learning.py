@@ -58,6 +58,10 @@ class Posterior:
         for number in range(len(self)):
             yield self.synapses.with_counts(tuple(counts[number] for counts in self.counts))
 
+    def one_by_one(self) -> Iterator[Posterior]:
+        """Every sample as a posterior of its own."""
+        return (self._chosen(slice(number, number + 1)) for number in range(len(self)))
+
     @property
     def settings(self) -> SamplingSettings:
         """What the network is."""

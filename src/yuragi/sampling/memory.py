@@ -52,10 +52,8 @@ def drawn_pictures(posterior: Posterior, labels: np.ndarray, generator: np.rando
     """
     bits = one_hot(np.asarray(labels), posterior.settings.layers[0])
     pictures = np.empty((len(bits), posterior.settings.outputs), dtype=np.uint8)
-    for number in range(min(len(posterior), len(bits))):
+    for number, one in zip(range(len(bits)), posterior.one_by_one(), strict=False):
         mine = slice(number, None, len(posterior))
-        counts = tuple(part[number : number + 1] for part in posterior.counts)
-        one = Posterior(posterior.synapses, counts, posterior.sweeps[number : number + 1], {}, posterior.learning)
         pictures[mine] = complete(one, generator, inputs=bits[mine], sweeps=1, burn_in=0).draw[-1][:, : posterior.settings.outputs]
     return pictures
 
