@@ -45,6 +45,30 @@ def test_the_same_drawing_gives_the_same_bytes(tmp_path: Path, suffix: str):
     assert len(digests) == 1
 
 
+@style.styled
+def nested():
+    made = style.canvas(1, 1, (7.0, 5.0), legend=0)
+    above, below = made.subfigures(2, 1, height_ratios=(2.2, 3.7))
+    pictures, _ = above.subplots(1, 2, width_ratios=(10, 8))
+    pictures.imshow(np.ones((20, 50)), aspect="equal")
+    inner, _ = below.subfigures(1, 2, width_ratios=(1, 1.7))
+    inner.subplots(1, 1).set_ylabel("a label that takes room")
+    return made, (above, below, inner)
+
+
+def test_places_lie_on_a_grid_that_hides_the_last_bits_of_the_solver():
+    made, parts = nested()
+    made.draw_without_rendering()
+    places = [*(part.bbox_relative.bounds for part in parts), *(panel.get_position(original=True).bounds for panel in made.axes)]
+    corners = np.array([(x, y, x + width, y + height) for x, y, width, height in places])
+    np.testing.assert_allclose(corners, corners.round(9), rtol=0, atol=1e-15)
+    # A panel that had left the layout would not follow a change of the drawing's shape.
+    before = made.axes[-1].get_position().x0
+    made.set_size_inches(14.0, 5.0)
+    made.draw_without_rendering()
+    assert made.axes[-1].get_position().x0 < before
+
+
 def test_an_unknown_format_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match=r"drawing\.gif: a drawing is written as one of svg, pdf, png"):
         style.save(drawing(np.zeros(2)), tmp_path / "drawing.gif")
