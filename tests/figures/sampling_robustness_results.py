@@ -14,7 +14,7 @@ from yuragi.robustness.statistics import paired_differences, summarise
 from yuragi.sampling.attack_routes import READOUTS, read_out
 
 ARMS = {"twin": 1.0, "sampled": 0.8, "fixed_hidden": 1.3, "random_features": 1.5}
-ATTACKS = ("pgd", "pgd_surrogate", "pgd_transfer", "square", "random_noise", "worst")
+ATTACKS = ("pgd", "pgd_averaged", "pgd_surrogate", "pgd_transfer", "square", "random_noise", "worst")
 IMAGES = 40
 
 

@@ -43,7 +43,16 @@ def test_the_drawing_has_a_panel_a_route_and_the_differences_last(table: pd.Data
     drawing = SamplingRobustness().draw(table)
     panels = drawing.subfigs[0].axes
     titles = [axis.get_title("left") for axis in panels]
-    assert titles == ["worst", "square", "random noise", "pgd", "pgd on the mean field", "pgd by transfer", "minus twin, mean over ε"]
+    assert titles == [
+        "worst",
+        "square",
+        "random noise",
+        "pgd",
+        "pgd on the mean of draws",
+        "pgd on the mean field",
+        "pgd by transfer",
+        "minus twin, mean over ε",
+    ]
     lines = {line.get_label(): line for line in panels[0].get_lines()}
     assert list(lines["exact posterior"].get_ydata()) == pytest.approx(
         table[(table["readout"] == "mean") & (table["arm"] == "sampled") & (table["attack"] == "worst")]["accuracy"].dropna().tolist()

@@ -85,8 +85,8 @@ def test_the_twin_has_the_layers_and_learns_from_its_images_alone(folder: Path, 
 
 def test_one_network(folder: Path, results: list[Path], tmp_path: Path) -> None:
     found = read_netcdf(results[0], "mean_correct")
-    assert found["attack"].values.tolist() == ["fgsm", "fgsm_surrogate", "fgsm_transfer", "noise", "worst"]
-    assert dict(found.sizes) == {"attack": 5, "epsilon": 3, "image": 20}
+    assert found["attack"].values.tolist() == ["fgsm", "fgsm_averaged", "fgsm_surrogate", "fgsm_transfer", "noise", "worst"]
+    assert dict(found.sizes) == {"attack": 6, "epsilon": 3, "image": 20}
     assert (found.attrs["stochastic"], read_netcdf(results[2]).attrs["stochastic"]) == (1, 0)
     from yuragi.sampling import read_posterior
 
@@ -102,7 +102,7 @@ def test_the_tables(results: list[Path], tmp_path: Path) -> None:
     files = [tmp_path / "digits.csv", tmp_path / "digits.differences.csv"]
     assert job("sampling_robustness", *files, *results, spec={"resamples": 200}) == 0
     table, differences = (pd.read_csv(path) for path in files)
-    assert len(table) == 3 * 2 * 5 * 3
+    assert len(table) == 3 * 2 * 6 * 3
     assert (table["seeds"] == 2).all()
     read = table[(table["readout"] == "mean") & (table["arm"] == "sampled")]
     expected = (read_netcdf(results[0])["mean_correct"].mean("image") + read_netcdf(results[1])["mean_correct"].mean("image")) / 2
@@ -110,7 +110,7 @@ def test_the_tables(results: list[Path], tmp_path: Path) -> None:
     assert not table["verdict"].str.contains("ascent").any()
     twin = table[table["arm"] == "twin"].pivot_table(index=["attack", "epsilon"], columns="readout", values="accuracy")
     assert (twin["mean"] == twin["draw"]).all()
-    assert len(differences) == 3 * 1 * 5 * 3  # readouts, arms, attacks, two ε and the mean over all
+    assert len(differences) == 3 * 1 * 6 * 3  # readouts, arms, attacks, two ε and the mean over all
     accuracy = table.set_index(["readout", "arm", "attack", "epsilon"])["accuracy"]
     for row in differences.dropna(subset="epsilon").itertuples():
         expected = accuracy[row.readout, "sampled", row.attack, row.epsilon] - accuracy[row.readout, "twin", row.attack, row.epsilon]
@@ -123,7 +123,7 @@ def test_the_tables(results: list[Path], tmp_path: Path) -> None:
 def test_without_the_reference_the_differences_are_a_header(results: list[Path], tmp_path: Path) -> None:
     files = [tmp_path / "digits.csv", tmp_path / "digits.differences.csv"]
     assert job("sampling_robustness", *files, *results[:2], spec={"resamples": 200}) == 0
-    assert len(pd.read_csv(files[0])) == 3 * 5 * 3
+    assert len(pd.read_csv(files[0])) == 3 * 6 * 3
     assert len(pd.read_csv(files[1])) == 0
 
 

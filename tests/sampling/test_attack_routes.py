@@ -31,6 +31,28 @@ class Confident(nn.Module):
         return torch.stack([first, torch.zeros_like(first)], 2) + 0 * images.flatten(1).sum(1)[None, :, None]
 
 
+class Led(nn.Module):
+    """A fifth of the draws is certain of class 1 and ever more so with brighter pixels; the others are for class 0, and more so with brighter ones.
+
+    The answer, the mean of the draws, falls with the pixel; the mean of their losses rises with it, led by the draws that are wrong anyway.
+    """
+
+    stochastic = True
+
+    def __init__(self, averaged: int = 1) -> None:
+        super().__init__()
+        self.averaged = averaged
+
+    def sample_logits(self, images: torch.Tensor, generator: torch.Generator, draws: int) -> torch.Tensor:
+        wrong = torch.rand(draws, self.averaged, len(images), generator=generator) < 0.2
+        pixel = images.flatten(1).mean(1)
+        first = torch.where(wrong, -10 - 20 * pixel, 8 * (pixel - 0.3))
+        return torch.stack([first, torch.zeros_like(first)], 3).log_softmax(3).logsumexp(1)
+
+    def averaging(self, draws: int) -> nn.Module:
+        return Led(draws)
+
+
 def linear(sign: float = 1.0) -> nn.Module:
     layer = nn.Linear(4, 2)
     with torch.no_grad():
@@ -67,7 +89,8 @@ def test_attacks_on_the_network_itself_are_those_of_the_plain_evaluation():
     labels = model(images).argmax(1)
     threat, attacks = ThreatModel(epsilons=[0, 0.1, 0.3]), {"fgsm": FGSM(), "random": RandomNoise()}
     found = evaluate_routes(model, images, labels, attacks, threat, seeded())
-    assert found["attack"].values.tolist() == ["fgsm", "fgsm_surrogate", "random", "worst"]
+    assert found["attack"].values.tolist() == ["fgsm", "fgsm_averaged", "fgsm_surrogate", "random", "worst"]
+    assert np.array_equal(found["mean_correct"].sel(attack="fgsm_averaged"), found["mean_correct"].sel(attack="fgsm"))
     expected = evaluate(model, images, labels, {"fgsm": FGSM()}, threat, seeded())
     of_fgsm = found.sel(attack="fgsm")
     assert np.array_equal(of_fgsm["mean_correct"], expected["fraction_correct"].sel(attack="fgsm"))
@@ -99,6 +122,16 @@ def test_what_is_made_on_another_network_is_shown_to_this_one():
     assert float(accuracy["opposite"].sel(attack="worst")) == float(accuracy["opposite"].sel(attack="fgsm"))
 
 
+def test_the_loss_of_the_mean_is_not_led_by_draws_that_are_wrong_anyway():
+    images, labels = torch.full((20, 1, 2, 2), 0.5), torch.zeros(20).long()
+    threat, attacks = ThreatModel(epsilons=[0.3]), {"pgd": PGD(steps=5, draws=50)}
+    found = evaluate_routes(Led(), images, labels, attacks, threat, seeded(), surrogate=Led(), scoring_draws=400, selection_draws=400)
+    accuracy = found["mean_correct"].mean("image").sel(epsilon=0.3)
+    assert float(accuracy.sel(attack="pgd")) == 1
+    assert float(accuracy.sel(attack="pgd_averaged")) == 0
+    assert float(accuracy.sel(attack="worst")) == 0
+
+
 def test_the_threshold_protects_every_pixel_that_cannot_reach_it(learned):
     network, images, labels = learned
     threat, attacks = ThreatModel(epsilons=[0, 0.39, 0.45]), {"pgd": PGD(steps=4, draws=4), "random": RandomNoise(tries=1)}
@@ -108,6 +141,7 @@ def test_the_threshold_protects_every_pixel_that_cannot_reach_it(learned):
     assert (found["mean_correct"].sel(epsilon=[0, 0.39]) == clean).all()
     broken = found["mean_correct"].sel(epsilon=0.45).mean("image")
     assert float(broken.sel(attack="pgd")) < 0.2
+    assert float(broken.sel(attack="pgd_averaged")) < 0.2
     assert float(broken.sel(attack="pgd_surrogate")) < 0.2
     assert float(broken.sel(attack="random")) > 0.3  # half of the pixels flip: chance
     assert found.attrs["guard_ascent"].startswith("suspicious")
@@ -141,6 +175,7 @@ def test_a_readout_takes_the_place_of_the_fraction(learned):
         ({}, {}, "none given"),
         ({"worst": FGSM()}, {}, "not called 'worst'"),
         ({"a_transfer": FGSM()}, {}, "ending in"),
+        ({"a_averaged": FGSM()}, {}, "ending in _averaged, _surrogate, _transfer"),
         ({"a": FGSM()}, {"scoring_draws": 0}, "scoring_draws = 0"),
     ],
 )

@@ -34,7 +34,7 @@ SUMMARY = (
 )
 COMPARED = ("difference", "low", "high", "p_holm")
 KEYS = ["study", "readout", "arm", "attack", "epsilon"]
-ROUTES = {"": "", "_surrogate": " on the mean field", "_transfer": " by transfer"}
+ROUTES = {"": "", "_averaged": " on the mean of draws", "_surrogate": " on the mean field", "_transfer": " by transfer"}
 ACROSS = 4
 PANEL = (2.6, 2.35)
 

@@ -1,7 +1,7 @@
-"""Attacks on a network that learned by sampling by every route there is: its own draws, a smooth stand-in, another network, answers alone.
+"""Attacks on a network that learned by sampling by every route: its own draws, their mean, a smooth stand-in, another network, answers alone.
 
-A network of bits has no gradient, and one that averages samples answers by their mean: so every attack by gradients is made three times, and what
-comes out is scored by the single draws and by the posterior mean.
+A network of bits has no gradient, and one that averages samples answers by their mean: so every attack by gradients is made on each of these, and
+what comes out is scored by the single draws and by the posterior mean.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from yuragi.robustness.evaluate import WORST
 from yuragi.robustness.guards import inspect_network, weaker_than_less_informed
 from yuragi.robustness.threat import ThreatModel
 
-SURROGATE, TRANSFER = "surrogate", "transfer"
-"""What follows an attack's name where its images were made on a smooth stand-in of the network, or on another network."""
+AVERAGED, SURROGATE, TRANSFER = ENDINGS = "averaged", "surrogate", "transfer"
+"""What follows an attack's name where its images were made on the mean of the network's draws, on a smooth stand-in of it, or on another network."""
 
 READOUTS = ("mean", "draw", "majority")
 """Posterior mean over the draws; fraction of the draws; whether most draws choose the label. A deterministic network has one answer for all."""
@@ -85,11 +85,17 @@ def evaluate_routes(
 ) -> xr.Dataset:
     """How often a network is right under attacks made on itself, on a stand-in of it and on another network.
 
-    Routes: every attack on the network itself, averaged over its draws; those by gradients also on ``surrogate``, and on ``partner``, as
-    ``<attack>_surrogate`` and ``<attack>_transfer``. Images from elsewhere are attacked to the end (`yuragi.attacks.base.Attack.to_the_end`). As in
-    `yuragi.robustness.evaluate.evaluate`, ε goes upwards, the adversary keeps an image of a smaller ε where that is the stronger one on the
-    selection draws, scoring uses other draws, and ``worst`` takes the strongest image of all routes. The strongest image is chosen apart for each
-    readout: by the margin of the posterior mean for the mean and the majority, by the fraction of draws and their loss for the draws.
+    Routes: every attack on the network itself, averaged over its draws; those by gradients also on the mean of as many draws, on ``surrogate`` and
+    on ``partner``, as ``<attack>_averaged``, ``<attack>_surrogate`` and ``<attack>_transfer``. The first ascends the mean of the draws' losses, which
+    the draws lead that are wrong already; the second the loss of the draws' mean, which is what answers:
+
+        (1/K) Σ_k -log q_y(u_k)    and    -log (1/K) Σ_k q_y(u_k)
+
+    Images from elsewhere are attacked to the end (`yuragi.attacks.base.Attack.to_the_end`). As in `yuragi.robustness.evaluate.evaluate`, ε goes
+    upwards, the adversary keeps an image of a smaller ε where that is the stronger one on the selection draws, scoring uses other draws, and
+    ``worst`` takes the strongest image of all routes. The strongest image is chosen apart for each readout: by the margin of the posterior mean for
+    the mean and the majority, by the fraction of draws and their loss for the draws. A network that has no draws, or no method ``averaging``, takes
+    their place itself and is attacked from another start, so that every network meets as many attacks.
 
     model
         a network that takes pixels and returns logits: a `yuragi.sampling.attacked.SampledNetwork`, or any other
@@ -112,10 +118,9 @@ def evaluate_routes(
 
     Errors: `InputError` as of `evaluate`.
     """
-    if not attacks or WORST in attacks or any(name.endswith((f"_{SURROGATE}", f"_{TRANSFER}")) for name in attacks):
-        raise InputError(
-            f"attacks: {', '.join(attacks) or 'none given'}; give one or more, not called '{WORST}' nor ending in _{SURROGATE} or _{TRANSFER}"
-        )
+    reserved = tuple(f"_{ending}" for ending in ENDINGS)
+    if not attacks or WORST in attacks or any(name.endswith(reserved) for name in attacks):
+        raise InputError(f"attacks: {', '.join(attacks) or 'none given'}; give one or more, not called '{WORST}' nor ending in {', '.join(reserved)}")
     if scoring_draws < 1 or selection_draws < 1:
         raise InputError(f"scoring_draws = {scoring_draws}, selection_draws = {selection_draws}: both must be at least 1")
     threat.check(attacks)
@@ -211,6 +216,8 @@ def _routes(
     for name, attack in attacks.items():
         found[name] = model, attack
         if attack.knowledge in ("gradient", "gradients"):
+            averages = attack.adapts and is_stochastic(model) and hasattr(model, "averaging")
+            found[f"{name}_{AVERAGED}"] = (model.averaging(attack.draws), attack.model_copy(update={"draws": 1})) if averages else (model, attack)
             found[f"{name}_{SURROGATE}"] = model if surrogate is None else surrogate, attack
             if partner is not None:
                 found[f"{name}_{TRANSFER}"] = partner, attack

@@ -128,6 +128,11 @@ class SampledNetwork(nn.Module):
         shape, options = self.image_shape, {"samples": samples, "forward": "mean_field", "rule": self.rule}
         return SampledNetwork(self._posterior, shape, self.binarise.threshold, **options).to(self.weights0.device)
 
+    def averaging(self, draws: int) -> SampledNetwork:
+        """The same samples, ``draws`` of which make one answer, on the same device."""
+        options = {"forward": "sampled", "averaged": draws, "rule": self.rule}
+        return SampledNetwork(self._posterior, self.image_shape, self.binarise.threshold, **options).to(self.weights0.device)
+
     def noise_free(self) -> SampledNetwork:
         """What attacks that do not adapt to noise take: `surrogate`."""
         return self.surrogate()
