@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +81,22 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a table as CSV; floats keep 9 significant digits."""
     with written_whole(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
+
+
+def read_table(path: str | os.PathLike[str], columns: Sequence[str] = ()) -> pd.DataFrame:
+    """A CSV file with at least these columns; an `InputError` names the file and what it lacks."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({_first_line(error)}); make it again with the step that writes it") from error
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise InputError(
+            f"{path}: the column '{missing[0]}' is missing, there are {', '.join(map(str, table.columns))}; give the file of another step"
+        )
+    return table
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

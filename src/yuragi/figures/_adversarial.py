@@ -41,7 +41,8 @@ BATCH_NORM = {"mixture": "mixed batch norm", "separate": "separate batch norm", 
 
 def read_single_attacks(results: Results, *further: str) -> pd.DataFrame:
     """The tables of single attacks of all experiments, ``further`` columns among them; ordinary training is the method ``ordinary``."""
-    from yuragi.figures._tables import joined, read_table
+    from yuragi.figures._tables import joined
+    from yuragi.files import read_table
 
     columns = (*ARM, *ATTACK, *ACCURACY, *further, *CLEAN_ACCURACY, *COUNTS)
     tables = [read_table(path, columns).assign(experiment=path.stem) for path in results["single_attacks"]]
@@ -51,7 +52,8 @@ def read_single_attacks(results: Results, *further: str) -> pd.DataFrame:
 
 def read_beside(results: Results, kind: str, ending: str, columns: tuple[str, ...]) -> pd.DataFrame:
     """The tables of another kind, ``<experiment>.<ending>.csv``, of all experiments; those of one without such rows are empty."""
-    from yuragi.figures._tables import joined, read_table
+    from yuragi.figures._tables import joined
+    from yuragi.files import read_table
 
     tables = [
         read_table(path, columns).assign(experiment=path.name.removesuffix(".csv").removesuffix(f".{ending}")) for path in results.get(kind, ())

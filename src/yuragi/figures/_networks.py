@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from yuragi.errors import InputError
-from yuragi.figures._tables import read_table
+from yuragi.files import read_table
 
 HISTORY = ".history.csv"
 

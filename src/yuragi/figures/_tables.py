@@ -7,24 +7,9 @@ from pathlib import Path
 
 import lazy_loader as lazy
 
-from yuragi.errors import InputError
+from yuragi.files import read_table
 
 pd = lazy.load("pandas")
-
-
-def read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A CSV file with at least these columns; an `InputError` names the file and what it lacks."""
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: cannot be read as CSV ({reason}); make it again with the step that writes it") from error
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise InputError(
-            f"{path}: the column '{missing[0]}' is missing, there are {', '.join(map(str, table.columns))}; give the file of another step"
-        )
-    return table
 
 
 def joined(tables: list[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:

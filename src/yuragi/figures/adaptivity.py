@@ -55,7 +55,8 @@ class Adaptivity(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row an experiment, matching, attack, attacker and defence."""
-        from yuragi.figures._tables import joined, read_table
+        from yuragi.figures._tables import joined
+        from yuragi.files import read_table
 
         tables = [read_table(path, COLUMNS).assign(experiment=path.stem) for path in results["adaptivity"]]
         return joined(tables, ("experiment", *COLUMNS))

@@ -48,7 +48,8 @@ class AdaptivityClaims(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row an experiment, matching, attack, attacker and pair of defences."""
-        from yuragi.figures._tables import joined, read_table
+        from yuragi.figures._tables import joined
+        from yuragi.files import read_table
 
         ending = ".claims"
         tables = [read_table(path, COLUMNS).assign(experiment=path.stem.removesuffix(ending)) for path in results["adaptivity_claims"]]

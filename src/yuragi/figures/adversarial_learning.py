@@ -35,7 +35,8 @@ class AdversarialLearning(Figure):
     def table(self, results: Results) -> pd.DataFrame:
         """One row an adversarially trained network and epoch; `catastrophic_epoch` is the network's own, missing where there is none."""
         from yuragi.figures._networks import HISTORY, read_networks
-        from yuragi.figures._tables import joined, read_table
+        from yuragi.figures._tables import joined
+        from yuragi.files import read_table
         from yuragi.training.overfitting import catastrophic_epoch
 
         columns = ("epoch", "adversarial", *MEASURES)

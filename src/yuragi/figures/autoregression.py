@@ -52,8 +52,7 @@ class Autoregression(Figure):
 
 
 def _of_recording(recording: str, comparison: Path, model: Path) -> pd.DataFrame:
-    from yuragi.figures._tables import read_table
-    from yuragi.files import read_netcdf
+    from yuragi.files import read_netcdf, read_table
     from yuragi.spontaneous.var import VARFit
 
     table = read_table(comparison, ("statistic", "axis", "position", "measured", "simulated", "low", "high"))

@@ -52,7 +52,7 @@ class Calibration(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a simulation and estimator ("exponent"), a noise and estimator with intervals ("coverage"), and a noise ("sum_of_pure_noise")."""
-        from yuragi.figures._tables import read_table
+        from yuragi.files import read_table
         from yuragi.spectra.reliability import reliability
 
         found = pd.concat([read_table(path, ESTIMATES) for path in results["estimates"]], ignore_index=True)
@@ -93,7 +93,7 @@ class Calibration(Figure):
 
 def _pure_noise(results: Results) -> pd.DataFrame:
     """The sums of each kind of noise; those of several files, which simulated it independently, together."""
-    from yuragi.figures._tables import read_table
+    from yuragi.files import read_table
 
     found = pd.concat([read_table(path, ("noise", "simulations", "sum", "standard_error")) for path in results["pure_noise"]], ignore_index=True)
     rows = []

@@ -45,7 +45,7 @@ class Choice(Figure):
 
 
 def _of_experiment(path: Path) -> pd.DataFrame:
-    from yuragi.figures._tables import read_table
+    from yuragi.files import read_table
     from yuragi.training.sweep import best
 
     rows = read_table(path, COLUMNS)[list(COLUMNS)]

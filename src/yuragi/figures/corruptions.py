@@ -37,7 +37,8 @@ class Corruptions(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row an experiment, arm, corruption, severity (missing: mean over severities) and measure: accuracy, or difference from plain."""
-        from yuragi.figures._tables import joined, read_table
+        from yuragi.figures._tables import joined
+        from yuragi.files import read_table
 
         tables = [
             read_table(path, (*COLUMNS, *COUNTS)).assign(experiment=path.stem, measure="accuracy").rename(columns={"accuracy": "value"})
@@ -81,7 +82,7 @@ class Corruptions(Figure):
 
 def _differences(path: Path) -> pd.DataFrame:
     """The table of differences, as rows of the figure's table; empty where there was one arm alone."""
-    from yuragi.figures._tables import read_table
+    from yuragi.files import read_table
 
     rows = read_table(path, ("arm", "corruption", "difference"))
     if len(rows):

@@ -81,7 +81,7 @@ class Differences(Figure):
 
 
 def _of_experiment(path: Path) -> pd.DataFrame:
-    from yuragi.figures._tables import read_table
+    from yuragi.files import read_table
 
     table = read_table(path, ("arm", "attack", "epsilon", "difference"))
     if len(table):

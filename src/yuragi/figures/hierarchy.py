@@ -97,7 +97,7 @@ class Hierarchy(Figure):
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    from yuragi.figures._tables import read_table
+    from yuragi.files import read_table
 
     return read_table(path, columns)[list(columns)]
 

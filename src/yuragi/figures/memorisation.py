@@ -71,7 +71,7 @@ class MemorisationAndRobustness(Figure):
 def _robust(path: Path) -> pd.DataFrame:
     """Per arm the accuracy under the strongest attack, mean over all ε > 0; its interval is the mean of theirs, which is never too narrow."""
     from yuragi.errors import InputError
-    from yuragi.figures._tables import read_table
+    from yuragi.files import read_table
 
     rows = read_table(path, ROBUST)
     attacked = rows[(rows["attack"] == ATTACK) & (rows["epsilon"] > 0)]

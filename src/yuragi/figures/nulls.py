@@ -31,7 +31,7 @@ class Nulls(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a recording, null model and statistic, then one a group, null model and statistic."""
-        from yuragi.figures._tables import read_table
+        from yuragi.files import read_table
 
         tables = [read_table(path, COMPARED).assign(scope="recording", name=path.name.partition(".")[0]) for path in results["null_comparisons"]]
         tables += [

@@ -27,7 +27,7 @@ class Patterns(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a recording and null model."""
-        from yuragi.figures._tables import read_table
+        from yuragi.files import read_table
 
         tables = [read_table(path, MATCHED).assign(recording=path.name.partition(".")[0]) for path in results["similarities"]]
         found = pd.concat(tables, ignore_index=True)

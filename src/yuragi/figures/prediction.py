@@ -33,7 +33,7 @@ class Prediction(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a recording and model, means over the held-out parts; then one a group and model. Densities are in nats a frame and variable."""
-        from yuragi.figures._tables import read_table
+        from yuragi.files import read_table
 
         tables = []
         for path in results["predictions"]:

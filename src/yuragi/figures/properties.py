@@ -88,7 +88,7 @@ class Properties(Figure):
 
 
 def _of_experiment(path: Path) -> pd.DataFrame:
-    from yuragi.figures._tables import read_table
+    from yuragi.files import read_table
 
     found = read_table(path, COLUMNS)[list(COLUMNS)]
     found["layer"] = found["layer"].fillna("")
@@ -100,7 +100,7 @@ def _of_experiment(path: Path) -> pd.DataFrame:
 
 def _accuracies(path: Path) -> pd.DataFrame:
     """The clean accuracy, and that under the strongest attack, mean over ε > 0, of every arm."""
-    from yuragi.figures._tables import read_table
+    from yuragi.files import read_table
 
     rows = read_table(path, ROBUST)
     attacked = rows[(rows["attack"] == ATTACK) & (rows["epsilon"] > 0)]

@@ -27,7 +27,7 @@ class Rejection(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a process and statistic."""
-        from yuragi.figures._tables import read_table
+        from yuragi.files import read_table
 
         columns = ("statistic", "rejected", "simulations", "rate", "low", "high", "kept")
         tables = [read_table(path, columns).assign(source=path.stem)[["source", *columns]] for path in results["rejection"]]

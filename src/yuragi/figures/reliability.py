@@ -29,7 +29,7 @@ class Reliability(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row an estimator, noise, strength and planted exponent, or all exponents together (`planted_alpha` missing, with the verdict)."""
-        from yuragi.figures._tables import read_table
+        from yuragi.files import read_table
         from yuragi.spectra.reliability import reliability, trusted
 
         summary = reliability(pd.concat([read_table(path, ESTIMATES) for path in results["estimates"]], ignore_index=True))

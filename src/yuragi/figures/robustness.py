@@ -28,7 +28,8 @@ class Robustness(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row an experiment, norm, arm, attack and ε: mean over seeds and images, its 95 % interval, and the spread over seeds."""
-        from yuragi.figures._tables import joined, read_table
+        from yuragi.figures._tables import joined
+        from yuragi.files import read_table
 
         tables = [read_table(path, COLUMNS).assign(experiment=path.stem, norm=norm) for norm, path in _norms.by_norm(results, "robustness")]
         table = joined(tables, ("experiment", "norm", *COLUMNS))

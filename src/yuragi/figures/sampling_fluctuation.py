@@ -69,7 +69,7 @@ class SamplingFluctuation(Figure):
     def table(self, results: Results) -> pd.DataFrame:
         """One row a network, condition and window (part ``window``); a network, group of connections and lag (``lag``); a claim (``claim``)."""
         from yuragi.figures._networks import read_networks
-        from yuragi.figures._tables import read_table
+        from yuragi.files import read_table
 
         parts = [("window", pd.concat(read_networks(results["sampling_fluctuation"], ".fluctuation.csv", WINDOWS), ignore_index=True))]
         if "sampling_lags" in results:

@@ -53,7 +53,7 @@ class SamplingMemory(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a study, seed and number (parts ``generation``, ``recall``, ``uncertainty``); a pixel of a ``picture`` of the smallest seed."""
-        from yuragi.figures._tables import read_table
+        from yuragi.files import read_table
 
         tables = [read_table(path, COLUMNS).assign(study=path.parent.name, seed=_seed(path)) for path in results["sampling_memory"]]
         found: dict[str, tuple[int, Path]] = {}

@@ -49,7 +49,8 @@ class SamplingRobustness(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a study, readout, arm, attack and ε; beside the accuracy the difference to the reference; ε is missing for the mean over ε."""
-        from yuragi.figures._tables import joined, read_table
+        from yuragi.figures._tables import joined
+        from yuragi.files import read_table
 
         tables = [read_table(path, SUMMARY).assign(study=path.parent.name) for path in results["sampling_robustness"]]
         accuracies = joined(tables, ("study", *SUMMARY))
@@ -98,7 +99,7 @@ DIFFERENCE = "difference"
 
 
 def _differences(path: Path) -> pd.DataFrame:
-    from yuragi.figures._tables import read_table
+    from yuragi.files import read_table
 
     table = read_table(path, ("readout", "arm", "attack", "epsilon", "difference"))
     if len(table):

@@ -59,7 +59,7 @@ class Transferability(Figure):
 
     def table(self, results: Results) -> pd.DataFrame:
         """One row a study and `measure`: every pair; and the mean over pairs, what it is beyond chance, and one attack minus another."""
-        from yuragi.figures._tables import read_table
+        from yuragi.files import read_table
 
         claims = {_study(path): read_table(path, CLAIMS)[list(CLAIMS)] for path in results.get("transfer_claims", ())}
         tables = []

@@ -12,9 +12,7 @@ class Spec(Settings):
 
 def run(group: OutputPath, comparisons: list[InputPath], *, spec: Spec) -> None:
     """Write a row a null model and statistic; the files of comparisons are told apart by their names."""
-    import pandas as pd
-
-    from yuragi.files import write_table
+    from yuragi.files import read_table, write_table
     from yuragi.spontaneous.null_comparison import compare_group
 
-    write_table(compare_group({path.name.partition(".")[0]: pd.read_csv(path) for path in comparisons}), group)
+    write_table(compare_group({path.name.partition(".")[0]: read_table(path) for path in comparisons}), group)

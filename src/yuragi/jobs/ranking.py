@@ -12,9 +12,7 @@ class Spec(Settings):
 
 def run(ranking: OutputPath, predictions: list[InputPath], *, spec: Spec) -> None:
     """Write a row a model; the files of predictions are told apart by their names."""
-    import pandas as pd
-
-    from yuragi.files import write_table
+    from yuragi.files import read_table, write_table
     from yuragi.spontaneous.ranking import rank_models
 
-    write_table(rank_models({path.name.partition(".")[0]: pd.read_csv(path) for path in predictions}), ranking)
+    write_table(rank_models({path.name.partition(".")[0]: read_table(path) for path in predictions}), ranking)

@@ -49,13 +49,12 @@ def chosen_training(training: TrainingSettings, choice: InputPath | None, place:
 
     Drops of the learning rate that would come after these epochs are left out.
     """
-    import pandas as pd
-
+    from yuragi.files import read_table
     from yuragi.training.sweep import best
 
     if choice is None:
         return training
-    found = best(pd.read_csv(choice), place)
+    found = best(read_table(choice), place)
     own = {"learning_rate": found.learning_rate, "epochs": found.epochs, "drop_after": [at for at in training.drop_after if at < found.epochs]}
     if training.drop_after and not own["drop_after"]:
         own["schedule"] = "constant"
