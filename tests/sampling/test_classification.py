@@ -11,7 +11,7 @@ import pytest
 from yuragi.errors import InputError
 from yuragi.sampling.classification import best_drive, compare_drives, learn_labels, predictions
 from yuragi.sampling.images import BinaryImages, Part
-from yuragi.sampling.prediction import class_scores
+from yuragi.sampling.prediction import log_class_scores
 from yuragi.sampling.settings import ARMS, Chain, Learning, NetworkSettings
 from yuragi.settings import validate
 
@@ -85,7 +85,7 @@ def test_a_history_is_of_single_states_and_of_the_mean_over_the_later_half(rule)
     """Without hidden units scores are no draws, and can be computed again from the samples."""
     data, chain = lit_pixel(12), Chain(sweeps=9, burn_in=0, every=1, rule=rule)
     posterior, history = learn_labels(data, NetworkSettings(hidden=(), drive=2), chain, np.random.default_rng(5), quiet=True)
-    scores = np.stack(list(class_scores(posterior, data.validation.bits, np.random.default_rng(0), rule=rule)))
+    scores = np.exp(np.stack(list(log_class_scores(posterior, data.validation.bits, np.random.default_rng(0), rule=rule))))
     labels = data.validation.labels
     for number, row in enumerate(history.itertuples(), start=1):
         assert row.sweep == number
@@ -100,7 +100,7 @@ def test_predictions_tell_what_their_names_say():
     data, chain = lit_pixel(), Chain(sweeps=20, burn_in=4, every=2)
     posterior, _ = learn_labels(data, NetworkSettings(hidden=(), drive=1), chain, np.random.default_rng(0), quiet=True)
     found = predictions(posterior, data.test, chain, np.random.default_rng(0), followed=7)
-    scores = np.stack(list(class_scores(posterior, data.test.bits, np.random.default_rng(0), rule="one_hot")))
+    scores = np.exp(np.stack(list(log_class_scores(posterior, data.test.bits, np.random.default_rng(0), rule="one_hot"))))
     probability, labels = scores.sum(axis=0) / scores.sum(axis=(0, 2))[:, None], data.test.labels
     np.testing.assert_allclose(found["probability"], probability)
     np.testing.assert_array_equal(found["correct"], probability.argmax(axis=1) == labels)
@@ -149,6 +149,13 @@ def test_the_best_drive_is_read_from_a_table_and_the_first_of_equals(drives, acc
     with pytest.raises(InputError, match="random_features"):
         best_drive(table, "random_features")
     assert NetworkSettings().model_copy(update={"drive": found}).drive == best
+
+
+@pytest.mark.parametrize(("drive", "accuracy"), [("eight", 0.6), ("4 -2", 0.6), ("inf", 0.6), ("8", np.nan), ("8", "good"), (np.nan, 0.6)])
+def test_a_damaged_table_of_drives_is_refused(drive, accuracy):
+    table = pd.DataFrame({"arm": ["sampled"], "drive": [drive], "validation_accuracy": [accuracy]})
+    with pytest.raises(InputError, match=r"choice: drive = '.*' of the best row of 'sampled'"):
+        best_drive(table)
 
 
 def test_copies_of_the_outputs_and_the_drive_of_each_layer_reach_the_network():

@@ -10,6 +10,7 @@ import pytest
 
 from yuragi.errors import InputError
 from yuragi.sampling import Patterns, Sampler, SamplingSettings, Synapses, log_joint, predict
+from yuragi.sampling.settings import Learning
 from yuragi.settings import validate
 
 pytestmark = pytest.mark.usefixtures("shapes_unchecked")
@@ -190,6 +191,25 @@ def test_bad_requests_are_refused():
     posterior = sampler.learn(GOOD, np.array([0, 1, 1]), sweeps=2, quiet=True)
     with pytest.raises(InputError, match="there are 2 samples"):
         posterior.latest(3)
+
+
+def test_labels_of_one_output_unit_are_its_bit():
+    sampler = Sampler(SamplingSettings(layers=(3, 1)), np.random.default_rng(0))
+    sampler.clamp(GOOD, np.array([0, 1, 1]))
+    assert sampler.patterns.units[-1].tolist() == [[0, 1, 1]]
+    posterior = sampler.learn(np.repeat(GOOD, 40, axis=0), np.repeat([0, 1, 0], 40), sweeps=100, burn_in=20, quiet=True)
+    assert predict(posterior, GOOD, np.random.default_rng(0)).labels.tolist() == [0, 1, 0]
+    with pytest.raises(InputError, match="neither 0 nor 1"):
+        sampler.clamp(GOOD, np.array([0, 1, 2]))
+
+
+def test_free_outputs_cannot_be_tempered():
+    sampler = Sampler(SamplingSettings(layers=(3, 2)), np.random.default_rng(0), learning=Learning(temper=3))
+    with pytest.raises(InputError, match="temper = 3 is the power of their likelihood"):
+        sampler.clamp(GOOD, None)
+    sampler.clamp(GOOD, np.array([0, 1, 1]))
+    with pytest.raises(InputError, match="outputs = None"):
+        sampler.observe([(GOOD, None)], window=None, quiet=True)
 
 
 def test_the_joint_refuses_patterns_of_another_network():

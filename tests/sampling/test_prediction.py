@@ -12,6 +12,7 @@ from yuragi.errors import InputError
 from yuragi.sampling import Sampler, SamplingSettings, Synapses, binarise, complete, generate, one_hot, output_samples, predict, recall
 from yuragi.sampling.learning import Posterior
 from yuragi.sampling.model import sigmoid
+from yuragi.sampling.prediction import log_class_scores
 from yuragi.sampling.reference import bits_of
 
 
@@ -68,6 +69,21 @@ def test_without_hidden_units_a_prediction_is_exact():
     np.testing.assert_allclose(each.mean(axis=0), found.outputs)
     one = predict(posterior.latest(1), inputs, np.random.default_rng(0))
     np.testing.assert_allclose(one.mutual_information, 0, atol=1e-12)
+
+
+def test_probabilities_of_codes_below_the_smallest_number_are_compared_all_the_same():
+    posterior = samples(SamplingSettings(layers=(64, 10), drive=1000.0), 6)
+    inputs = np.random.default_rng(0).integers(0, 2, (40, 64))
+    found = predict(posterior, inputs, np.random.default_rng(0), rule="one_hot")
+    log = np.stack(list(log_class_scores(posterior, inputs, np.random.default_rng(0), rule="one_hot")))
+    assert (log.max(axis=2) < -745).any(), "no score of some sample and pattern is a number above 0"
+    assert (log.max(axis=(0, 2)) < -745).any(), "nor of any sample"
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
+    largest = log.max(axis=(0, 2), keepdims=True)
+    expected = np.exp(log - largest).sum(axis=0)
+    np.testing.assert_allclose(found.probabilities, expected / expected.sum(axis=1, keepdims=True))
+    assert np.isfinite(found.mutual_information).all()
+    assert (found.mutual_information <= found.entropy + 1e-12).all()
 
 
 def test_synapses_are_unsure_where_nothing_was_seen():
@@ -159,6 +175,18 @@ def test_bad_requests_are_refused():
         complete(posterior, generator, inputs=np.ones((1, 3)), known_inputs=np.ones((1, 3)))
     with pytest.raises(InputError, match="labels: 5"):
         generate(posterior, np.array([5]), generator)
+
+
+@pytest.mark.usefixtures("shapes_unchecked")
+def test_unknown_words_are_refused():
+    posterior, generator = samples(SamplingSettings(layers=(3, 2)), 2), np.random.default_rng(0)
+    with pytest.raises(InputError, match="labels_at = 'output'"):
+        generate(posterior, np.array([1]), generator, labels_at="output")
+    with pytest.raises(InputError, match="patterns_at = 'output'"):
+        recall(posterior, np.ones((1, 3)), np.ones((1, 3), dtype=bool), generator, patterns_at="output")
+    for outputs in (1, 2):
+        with pytest.raises(InputError, match="rule = 'x'"):
+            predict(samples(SamplingSettings(layers=(3, outputs)), 2), np.ones((1, 3)), generator, rule="x")
 
 
 def test_binarise_has_two_rules_and_refuses_the_rest():

@@ -89,13 +89,13 @@ def evaluate_routes(
     on ``partner``, as ``<attack>_averaged``, ``<attack>_surrogate`` and ``<attack>_transfer``. The first ascends the mean of the draws' losses, which
     the draws lead that are wrong already; the second the loss of the draws' mean, which is what answers:
 
-        (1/K) Σ_k -log q_y(u_k)    and    -log (1/K) Σ_k q_y(u_k)
+        (1/K) Σ_k -log [q_y(u_k) / Σ_c q_c(u_k)]    and    -log [Σ_k q_y(u_k) / Σ_k Σ_c q_c(u_k)]
 
     Images from elsewhere are attacked to the end (`yuragi.attacks.base.Attack.to_the_end`). As in `yuragi.robustness.evaluate.evaluate`, ε goes
     upwards, the adversary keeps an image of a smaller ε where that is the stronger one on the selection draws, scoring uses other draws, and
     ``worst`` takes the strongest image of all routes. The strongest image is chosen apart for each readout: by the margin of the posterior mean for
     the mean and the majority, by the fraction of draws and their loss for the draws. A network that has no draws, or no method ``averaging``, takes
-    their place itself and is attacked from another start, so that every network meets as many attacks.
+    their place itself, so that every network meets as many attacks, from another start where an attack has one.
 
     model
         a network that takes pixels and returns logits: a `yuragi.sampling.attacked.SampledNetwork`, or any other
@@ -106,7 +106,7 @@ def evaluate_routes(
     threat
         what the adversary may do
     surrogate
-        the network's deterministic stand-in; None: the network itself, which then is attacked from another start
+        the network's deterministic stand-in; None: the network itself
     partner
         another network of the same images and classes; None: no transfer
     generator, scoring_draws, selection_draws, chunk

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.special import softmax
 
 from yuragi.errors import InputError, unknown
 from yuragi.sampling.images import BinaryImages, Part
 from yuragi.sampling.learning import Posterior, Sampler
-from yuragi.sampling.prediction import class_scores, predict
+from yuragi.sampling.prediction import log_class_scores, predict
 from yuragi.sampling.resume import Checkpoint, fluctuate_with_checkpoints
 from yuragi.sampling.settings import ARMS, EXACT, Chain, Learning, NetworkSettings, Positive, Rule
 
@@ -58,7 +59,9 @@ def learn_labels(
 
 
 def _accuracy_on_the_way(posterior: Posterior, part: Part, rule: Rule, generator: np.random.Generator) -> pd.DataFrame:
-    scores = np.stack(list(class_scores(posterior, part.bits, generator, rule=rule)))
+    scores = np.stack(list(log_class_scores(posterior, part.bits, generator, rule=rule)))
+    # What all states say of a pattern may share a factor: the largest score becomes 1.
+    scores = np.exp(scores - scores.max(axis=(0, 2), keepdims=True))
     total = np.concatenate([np.zeros((1, *scores.shape[1:])), scores.cumsum(axis=0)])
     rows = []
     for number, sweep in enumerate(posterior.sweeps, start=1):
@@ -78,11 +81,11 @@ def predictions(posterior: Posterior, part: Part, chain: Chain, generator: np.ra
     of states, one draw of hidden units each, that are right) (image), ``true_class`` (sample, followed image), coordinate ``label``.
     """
     found = predict(posterior, part.bits, generator, draws=chain.draws, rule=chain.rule)
-    scores = np.stack(list(class_scores(posterior, part.bits, generator, rule=chain.rule)))
+    scores = np.stack(list(log_class_scores(posterior, part.bits, generator, rule=chain.rule)))
     some = min(followed, len(part.labels))
     # As many hidden states as in the prediction: their own noise within chains would hide what sets the chains apart.
-    of_some = np.stack(list(class_scores(posterior, part.bits[:some], generator, draws=chain.draws, rule=chain.rule)))
-    normalised = of_some / of_some.sum(axis=2, keepdims=True)
+    of_some = np.stack(list(log_class_scores(posterior, part.bits[:some], generator, draws=chain.draws, rule=chain.rule)))
+    normalised = softmax(of_some, axis=2)
     return xr.Dataset(
         {
             "probability": (("image", "class"), found.probabilities),
@@ -133,7 +136,7 @@ def compare_drives(
 def best_drive(table: pd.DataFrame, arm: str = "sampled") -> tuple[float, ...] | float:
     """The drive of an arm's best row in the table of `compare_drives`, the first of equals.
 
-    Errors: `InputError` for another table, or one without the arm.
+    Errors: `InputError` for another table, one without the arm, and drives that are no positive numbers.
 
     >>> best_drive(pd.DataFrame({"arm": ["sampled"] * 2, "drive": ["4 4", "8 8"], "validation_accuracy": [0.8, 0.9]}))
     (8.0, 8.0)
@@ -143,5 +146,12 @@ def best_drive(table: pd.DataFrame, arm: str = "sampled") -> tuple[float, ...] |
     own = table[table["arm"] == arm]
     if own.empty:
         raise unknown("arm in the choice", arm, table["arm"].unique())
-    values = tuple(float(value) for value in str(own.loc[own["validation_accuracy"].idxmax(), "drive"]).split())
+    accuracy = pd.to_numeric(own["validation_accuracy"], errors="coerce")
+    said = str(own.loc[accuracy.idxmax(), "drive"]) if accuracy.notna().any() else ""
+    try:
+        values = tuple(float(value) for value in said.split())
+    except ValueError:
+        values = ()
+    if not values or not all(0 < value < np.inf for value in values):
+        raise InputError(f"choice: drive = {said!r} of the best row of '{arm}'; positive numbers are needed: make the table again")
     return values if len(values) > 1 else values[0]

@@ -153,10 +153,11 @@ class Sampler:
         inputs
             (pattern, unit) of 0 and 1; None: layer 0 is sampled, with its prior rate: latent causes of the outputs
         outputs
-            (pattern, unit) of 0 and 1, or labels (pattern,) that become one-hot bits; None: layer L is sampled. With inputs alone nothing tells
-            the synapses anything, as inputs are causes here: the posterior is then the prior
+            (pattern, unit) of 0 and 1, or labels (pattern,) that become one-hot bits, with one output unit its bit; None: layer L is sampled. With
+            inputs alone nothing tells the synapses anything, as inputs are causes here: the posterior is then the prior
 
-        Errors: `InputError` for data that are not binary, of another width or number, labels outside the classes, and no data at all.
+        Errors: `InputError` for data that are not binary, of another width or number, labels outside the classes, no data at all, and outputs that
+        are free where learning tempers their likelihood.
         """
         self.patterns = self._clamped(inputs, outputs)
 
@@ -267,6 +268,8 @@ class Sampler:
         self.sweeps += 1
 
     def _clamped(self, inputs: np.ndarray | None, outputs: np.ndarray | None) -> Patterns:
+        if outputs is None and self.learning.temper != 1:
+            raise InputError(f"outputs = None: temper = {self.learning.temper:g} is the power of their likelihood; give outputs, or temper = 1")
         clamps, n_patterns = clamps_of(self.settings, inputs, outputs)
         return Patterns.forward(self.synapses, clamps, n_patterns, self._generator)
 
@@ -291,8 +294,20 @@ def clamps_of(
 
 def output_bits(settings: SamplingSettings, outputs: np.ndarray) -> np.ndarray:
     """Labels (pattern,) or bits (pattern, bit) as the units of layer L show them (pattern, unit), copies included."""
-    bits = one_hot(outputs, settings.outputs) if np.ndim(outputs) == 1 else outputs
-    return np.tile(binary_patterns(bits, settings.outputs, "outputs"), (1, settings.copies))
+    return np.tile(binary_patterns(label_bits(outputs, settings.outputs, "outputs"), settings.outputs, "outputs"), (1, settings.copies))
+
+
+def label_bits(labels: np.ndarray, width: int, where: str) -> np.ndarray:
+    """Labels (pattern,) as bits (pattern, unit) of a layer of so many units: one unit is the bit of the classes 0 and 1, of more each is a class.
+
+    Bits (pattern, unit) pass as they are. Errors: `InputError` for labels that are no classes of such a layer.
+
+    >>> label_bits(np.array([0, 1]), 1, "outputs").tolist(), label_bits(np.array([0, 1]), 2, "outputs").tolist()
+    ([[0], [1]], [[1, 0], [0, 1]])
+    """
+    if np.ndim(labels) != 1:
+        return labels
+    return binary_patterns(np.reshape(labels, (-1, 1)), 1, where) if width == 1 else one_hot(labels, width)
 
 
 def default_summaries(synapses: Synapses, patterns: Patterns) -> dict[str, float]:

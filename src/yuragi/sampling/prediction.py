@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.special import logsumexp, softmax
 
 from yuragi.errors import InputError
-from yuragi.sampling.checks import binary_patterns, one_hot
+from yuragi.sampling.checks import binary_patterns
 from yuragi.sampling.kernels import sample_units, tables
-from yuragi.sampling.learning import Posterior
+from yuragi.sampling.learning import Posterior, label_bits
 from yuragi.sampling.model import Patterns, Synapses, log_sigmoid, sigmoid
 from yuragi.sampling.settings import Rule
 
@@ -70,16 +71,18 @@ def predict(posterior: Posterior, inputs: np.ndarray, generator: np.random.Gener
     (array([0, 1]), True)
     """
     bits = binary_patterns(inputs, posterior.settings.layers[0], "inputs")
-    outputs, scores, expected = 0.0, 0.0, 0.0
+    # Logarithms: the probability of a whole code may be smaller than the smallest number.
+    outputs, total, weights, entropies = 0.0, np.array(-np.inf), [], []
     for drives in _output_drives(posterior, bits, draws, generator):
-        score = _class_scores(drives, rule).mean(axis=0)
+        scores = _mean_over_draws(_log_class_scores(drives, rule))
         outputs = outputs + sigmoid(drives).mean(axis=(0, 2))
-        scores = scores + score
-        expected = expected + score.sum(axis=1) * _entropy(score)
-    scores, expected = np.asarray(scores), np.asarray(expected)
-    entropy = _entropy(scores)
-    information = np.maximum(entropy - expected / scores.sum(axis=1), 0.0)  # rounding may leave a difference of nothing below zero
-    return Prediction(np.asarray(outputs) / len(posterior), scores / scores.sum(axis=1, keepdims=True), entropy, information)
+        total = np.logaddexp(total, scores)
+        weights.append(logsumexp(scores, axis=1))
+        entropies.append(_entropy(scores))
+    entropy = _entropy(total)
+    expected = (softmax(np.stack(weights), axis=0) * np.stack(entropies)).sum(axis=0)
+    information = np.maximum(entropy - expected, 0.0)  # rounding may leave a difference of nothing below zero
+    return Prediction(np.asarray(outputs) / len(posterior), softmax(total, axis=1), entropy, information)
 
 
 def output_samples(posterior: Posterior, inputs: np.ndarray, generator: np.random.Generator, *, draws: int = 1) -> np.ndarray:
@@ -94,19 +97,19 @@ def output_samples(posterior: Posterior, inputs: np.ndarray, generator: np.rando
     return np.stack([sigmoid(drives).mean(axis=(0, 2)) for drives in _output_drives(posterior, bits, draws, generator)])
 
 
-def class_scores(
+def log_class_scores(
     posterior: Posterior, inputs: np.ndarray, generator: np.random.Generator, *, draws: int = 1, rule: Rule = "outputs"
 ) -> Iterator[np.ndarray]:
-    """q_b(c) of each sample of the synapses in turn (pattern, class); arguments and errors as of `predict`.
+    """log q_b(c) of each sample of the synapses in turn (pattern, class); arguments and errors as of `predict`.
 
     >>> from yuragi.sampling import Sampler, SamplingSettings
     >>> posterior = Sampler(SamplingSettings(layers=(2, 3)), np.random.default_rng(0)).learn(np.eye(2), np.array([0, 2]), sweeps=5, quiet=True)
-    >>> [scores.shape for scores in class_scores(posterior.latest(2), np.eye(2), np.random.default_rng(1))]
+    >>> [scores.shape for scores in log_class_scores(posterior.latest(2), np.eye(2), np.random.default_rng(1))]
     [(2, 3), (2, 3)]
     """
     bits = binary_patterns(inputs, posterior.settings.layers[0], "inputs")
     for drives in _output_drives(posterior, bits, draws, generator):
-        yield _class_scores(drives, rule).mean(axis=0)
+        yield _mean_over_draws(_log_class_scores(drives, rule))
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,8 +156,7 @@ def complete(
     if inputs is not None:
         clamps[0] = _partly(inputs, known_inputs, settings.layers[0], "inputs")
     if outputs is not None:
-        bits = one_hot(outputs, settings.outputs) if np.ndim(outputs) == 1 else outputs
-        values, known = _partly(bits, known_outputs, settings.outputs, "outputs")
+        values, known = _partly(label_bits(outputs, settings.outputs, "outputs"), known_outputs, settings.outputs, "outputs")
         tiles = (1, settings.copies)
         clamps[len(settings.layers) - 1] = (np.tile(values, tiles), None if known is None else np.tile(known, tiles))
     numbers = {len(values) for values, _ in clamps.values()}
@@ -197,8 +199,8 @@ def generate(
     """
     if labels_at == "outputs":
         return complete(posterior, generator, outputs=labels, **options)
-    bits = one_hot(labels, posterior.settings.layers[0]) if np.ndim(labels) == 1 else labels
-    return complete(posterior, generator, inputs=bits, **options)
+    _check_end("labels_at", labels_at)
+    return complete(posterior, generator, inputs=label_bits(labels, posterior.settings.layers[0], "inputs"), **options)
 
 
 def recall(
@@ -229,7 +231,13 @@ def recall(
     """
     if patterns_at == "outputs":
         return complete(posterior, generator, outputs=cues, known_outputs=known, **options).mean[-1]
+    _check_end("patterns_at", patterns_at)
     return complete(posterior, generator, inputs=cues, known_inputs=known, **options).mean[0]
+
+
+def _check_end(name: str, value: str) -> None:
+    if value != "inputs":
+        raise InputError(f"{name} = {value!r}: give 'inputs' or 'outputs'")
 
 
 def _partly(values: np.ndarray, known: np.ndarray | None, width: int, where: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -267,20 +275,25 @@ def _drives(synapses: Synapses, below: int, units: np.ndarray) -> np.ndarray:
     return settings.scales[below] * potentials.astype(float)
 
 
-def _class_scores(drives: np.ndarray, rule: Rule) -> np.ndarray:
-    """q of drives (…, copy, bit): (…, class)."""
+def _log_class_scores(drives: np.ndarray, rule: Rule) -> np.ndarray:
+    """log q of drives (…, copy, bit): (…, class)."""
+    if rule not in ("outputs", "one_hot"):
+        raise InputError(f"rule = {rule!r}: give 'outputs' or 'one_hot'")
     if drives.shape[-1] == 1:
         drives = drives.sum(axis=-2)
-        return np.concatenate([sigmoid(-drives), sigmoid(drives)], axis=-1)
+        return log_sigmoid(np.concatenate([-drives, drives], axis=-1))
     if rule == "outputs":
-        return sigmoid(drives).mean(axis=-2)
-    if rule != "one_hot":
-        raise InputError(f"rule = {rule!r}: give 'outputs' or 'one_hot'")
+        return logsumexp(log_sigmoid(drives), axis=-2) - np.log(drives.shape[-2])
     # σ(u_c) Π_{k≠c} σ(-u_k) = exp(u_c) Π_k σ(-u_k)
-    return np.exp((drives + log_sigmoid(-drives).sum(axis=-1, keepdims=True)).sum(axis=-2))
+    return (drives + log_sigmoid(-drives).sum(axis=-1, keepdims=True)).sum(axis=-2)
+
+
+def _mean_over_draws(scores: np.ndarray) -> np.ndarray:
+    """The logarithm of the mean over the first axis of what these are the logarithms of."""
+    return logsumexp(scores, axis=0) - np.log(len(scores))
 
 
 def _entropy(scores: np.ndarray) -> np.ndarray:
-    """H of scores over the last axis, normalised, in nats."""
-    p = scores / scores.sum(axis=-1, keepdims=True)
+    """H in nats of distributions whose logarithms these are up to a constant, over the last axis."""
+    p = softmax(scores, axis=-1)
     return -(p * np.log(np.where(p > 0, p, 1.0))).sum(axis=-1)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 Signs = Literal["free", "presynaptic", "random"]
 Rule = Literal["outputs", "one_hot"]
-Positive = Annotated[float, Field(gt=0)]
+# Far beyond any use, and far below where a drive overflows.
+Positive = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class BinaryImagesSettings(Settings):
