@@ -31,18 +31,20 @@ def test_finite_draws_alone_give_no_excess():
     assert abs(found.excess.mean()) < 0.03
 
 
-def test_a_right_model_has_the_prior_as_the_average_of_its_posterior():
+@pytest.mark.parametrize("trials", [1, 5])
+def test_a_right_model_has_the_prior_as_the_average_of_its_posterior(trials):
     # Synapses are held; the network itself draws its data. Other data of the same rates are the control: the equality is no matter of course.
     generator = np.random.default_rng(2)
     sampler = Sampler(SamplingSettings(layers=(4, 8, 20)), generator)
     posterior = sampler.learn(None, np.ones((1, 20), np.uint8), sweeps=1, quiet=True)
-    data = Patterns.forward(posterior.synapses, {}, 4000, generator).units[-1].T
+    data = Patterns.forward(posterior.synapses, {}, 4000 // trials, generator).units[-1].T
+    stimuli = np.tile(np.arange(len(data)), trials)
     others = generator.permuted(data, axis=0)
     resting = spontaneous_states(posterior, generator, 4000)
     excess = {}
     for name, shown in (("its own", data), ("others", others)):
-        found = responses(posterior, shown, generator, trials=1, sweeps=1, burn_in=30, at="outputs", same_synapses=True)
-        excess[name] = divergences(found.values[0], resting, generator, group_size=5, groups=20).excess.mean()
+        found = responses(posterior, shown, generator, trials=trials, sweeps=1, burn_in=30, at="outputs", same_synapses=True)
+        excess[name] = divergences(found.values.reshape(4000, -1), resting, generator, stimuli=stimuli, group_size=5, groups=20).excess.mean()
     assert abs(excess["its own"]) < 0.01
     assert excess["others"] > 0.03
 
@@ -88,6 +90,44 @@ def test_halves_of_different_stimuli_know_that_stimuli_are_few() -> None:
     assert own.halves.mean() < 0.1
 
 
+def _planted(generator: np.random.Generator, mixing: np.ndarray, stimuli: int, trials: int) -> np.ndarray:
+    """States (draw, unit) whose probabilities are a stimulus' own, so that units are correlated by what stimuli share."""
+    drive = 2.5 * generator.standard_normal((stimuli, len(mixing))) @ mixing
+    return (generator.random((trials, *drive.shape)) < 1 / (1 + np.exp(-drive))).reshape(-1, mixing.shape[1]).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("number", "trials"), [(120, 8), (160, 1), (121, 3)])
+def test_no_excess_where_activity_is_alike_however_often_stimuli_are_shown(number: int, trials: int) -> None:
+    """Spontaneous draws have a stimulus of their own each, of the same distribution: both excess and lack of likeness are 0 in the mean."""
+    excess, lack = [], []
+    for repeat in range(12):
+        generator = np.random.default_rng([7, repeat])
+        mixing = generator.standard_normal((3, 16))
+        evoked, spontaneous = _planted(generator, mixing, number, trials), _planted(generator, mixing, number * trials, 1)
+        stimuli = np.tile(np.arange(number), trials)
+        excess.append(divergences(evoked, spontaneous, generator, stimuli=stimuli, group_size=5, groups=15).excess.mean())
+        alike = correlation_similarity(evoked, spontaneous, generator, stimuli=stimuli)
+        lack.append(alike.halves - alike.similarity)
+    for values, most in ((excess, 0.025), (lack, 0.02)):
+        assert abs(np.mean(values)) < most
+        assert abs(np.mean(values)) < 3 * np.std(values, ddof=1) / np.sqrt(len(values))
+
+
+def test_excess_where_activity_differs_and_stimuli_are_shown_again() -> None:
+    for repeat in range(4):
+        generator = np.random.default_rng([8, repeat])
+        mixing = generator.standard_normal((3, 16))
+        evoked, stimuli = _planted(generator, mixing, 120, 8), np.tile(np.arange(120), 8)
+        other = _planted(generator, generator.permuted(mixing, axis=1), 960, 1)
+        assert divergences(evoked, other, generator, stimuli=stimuli, group_size=5, groups=15).excess.mean() > 0.2
+        alike = correlation_similarity(evoked, other, generator, stimuli=stimuli)
+        assert alike.similarity < alike.halves - 0.3
+
+
 def test_halves_need_stimuli() -> None:
     with pytest.raises(InputError, match="stimuli: 1 of them"):
         divergences(np.eye(4), np.eye(4), np.random.default_rng(0), stimuli=np.zeros(4), group_size=2)
+    with pytest.raises(InputError, match="stimuli: 3 of them for 4 draws"):
+        divergences(np.eye(4), np.eye(4), np.random.default_rng(0), stimuli=np.arange(3), group_size=2)
+    with pytest.raises(InputError, match="divisions = 0"):
+        divergences(np.eye(4), np.eye(4), np.random.default_rng(0), group_size=2, divisions=0)

@@ -50,10 +50,10 @@ class LatentSettings(Settings):
 class ResemblanceSettings(Settings):
     """How spontaneous and evoked activity are compared."""
 
-    stimuli: PositiveInt = Field(400, description="test images that are shown, the first ones; many of them, as the average is over images")
+    stimuli: PositiveInt = Field(400, description="test images that are shown, the first ones; many of them: half as many draws are compared")
     trials: int = Field(5, ge=2, description="presentations of every image; at most as many as the posterior has samples")
     burn_in: PositiveInt = Field(20, description="sweeps of every presentation before the state is taken that is compared")
-    group_size: int = Field(6, ge=1, le=16, description="units whose joint patterns are compared")
+    group_size: int = Field(6, ge=1, le=16, description="g, units whose joint patterns are compared; 2^g should be well below half the images")
     groups: PositiveInt = Field(30, description="random groups of units")
     components: PositiveInt = Field(5, description="leading response directions in which spontaneous variance is looked for")
     latent: LatentSettings | None = Field(LatentSettings(), description="a network that learns the images themselves; null leaves it out")

@@ -53,10 +53,11 @@ def resemblance_table(
     part
         images that evoke activity
 
-    Measures, all between one state of each presentation and as many spontaneous states: ``divergence`` with ``divergence_halves``,
+    Measures, all from one state of each presentation and independent spontaneous states: ``divergence`` with ``divergence_halves``,
     ``divergence_independent_spontaneous``, ``divergence_independent_evoked`` and ``divergence_excess``
-    (`yuragi.sampling.resemblance.divergences`), in bits; ``correlation_similarity`` with its ``_halves`` and ``_shuffled``; ``alignment`` with
-    ``alignment_chance`` (`yuragi.spontaneous.response_alignment`); ``rate_evoked``, ``rate_spontaneous``.
+    (`yuragi.sampling.resemblance.divergences`: what evoked activity of half the stimuli is compared with has as many draws as these have stimuli), in
+    bits; ``correlation_similarity`` with its ``_halves`` and ``_shuffled``; ``alignment`` with ``alignment_chance``
+    (`yuragi.spontaneous.response_alignment`); ``rate_evoked``, ``rate_spontaneous``.
     """
     shown = first_images(part, settings.stimuli, "spontaneous.stimuli")
     rows = Rows("direction", "learning", "synapses")
