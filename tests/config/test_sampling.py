@@ -121,6 +121,7 @@ def test_controls_may_have_a_chain_of_their_own() -> None:
         ({"activity": ACTIVITY | {"spectrum": {"stimuli": 101}}}, "activity.spectrum.stimuli = 101: more than test_images; lower it to at most 100"),
         ({"activity": ACTIVITY | {"spectrum": {"stimuli": 90, "ranks": [3, 21]}}}, "activity.spectrum.ranks = 21: more than the hidden units"),
         ({"activity": ACTIVITY | {"spontaneous": {"stimuli": 90, "latent": {"images": 301}}}}, "activity.spontaneous.latent.images = 301"),
+        ({"memory": {"storage": {"stored": 301}}}, "memory.storage.stored = 301: more than train_images"),
         ({"robustness": {"attacks": ["pdg"]}}, "sampling.digits.robustness.attacks"),
         ({"robustness": {}, "twin": None}, "robustness: attacks are compared with those on the twin"),
         ({"network": {"hidden": []}}, "twin: a network without hidden units has none"),

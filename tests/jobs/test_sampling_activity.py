@@ -13,6 +13,7 @@ import torch
 from yuragi.__main__ import main
 from yuragi.files import read_netcdf
 from yuragi.models import Perceptron
+from yuragi.models.front_ends.binarise import Binarise
 from yuragi.sampling import Sampler, SamplingSettings
 from yuragi.sampling.images import binary_images
 from yuragi.sampling.store import write_posterior
@@ -45,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sampler = Sampler(SamplingSettings(layers=(64, 12, 10)), np.random.default_rng(seed))
         posterior = sampler.learn(data.train.bits, data.train.labels, sweeps=30, burn_in=10, every=2, quiet=True)
         write_posterior(posterior, folder / f"sampled-seed{seed}.nc")
-    architecture = Perceptron(hidden=(12,), activation="sigmoid")
+    architecture = Perceptron(hidden=(12,), activation="sigmoid", front_end=Binarise(threshold=0.5))
     network = architecture.build((1, 8, 8), 10, torch.Generator().manual_seed(0))
     save_network(network, {"network": architecture.model_dump(mode="json")}, folder / "twin-seed0.safetensors")
     return folder
@@ -90,3 +91,27 @@ def test_more_images_than_there_are(folder: Path, tmp_path: Path, capsys: pytest
     code, _ = measured(folder, tmp_path, SPEC | {"variability": SPEC["variability"] | {"stimuli": 41}})
     assert code == 2
     assert "variability.stimuli = 41: there are 40 test images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "named", "told"),
+    [
+        ({"spectrum": {"ranks": [2, 30]}}, "digits.nc", "spectrum.ranks = [2, 30]: the spectrum of layer 1 has 12 ranks"),
+        ({"spontaneous": {"group_size": 14}}, "digits.nc", "group_size = 14"),
+        ({"spectrum": {"trials": 11}}, "sampled-seed0.nc", "10 samples, but spectrum.trials needs 11"),
+        ({"data": {"threshold": 0.2}}, "twin-seed0.safetensors", "above a threshold of 0.5, not (1, 8, 8) above 0.2"),
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_is_one_line_and_leaves_nothing(
+    changed: dict, named: str, told: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    ((section, values),) = changed.items()
+    spec = SPEC | {"spontaneous": SPEC["spontaneous"] | {"latent": None}}
+    capsys.readouterr()
+    code, _ = measured(folder, tmp_path / "there", spec | {section: spec[section] | values})
+    assert code == 2
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("yuragi: "))
+    assert line.startswith(f"yuragi: {folder / named}: ")
+    assert told in line
+    assert not list(tmp_path.rglob("*.*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import pytest
 import torch
 
 from yuragi.__main__ import main
-from yuragi.files import read_netcdf
+from yuragi.errors import InputError
+from yuragi.files import read_netcdf, write_netcdf
 from yuragi.models import Perceptron
-from yuragi.sampling import predict, read_posterior
+from yuragi.models.front_ends.binarise import Binarise
+from yuragi.sampling import Sampler, SamplingSettings, predict, read_posterior, write_posterior
 from yuragi.sampling.settings import ARMS
+from yuragi.settings import validate
 from yuragi.training.checkpoint import save_network
 
 DATA = {"train_images": 150, "validation_images": 40, "test_images": 60, "threshold": 0.4}
@@ -31,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for arm, learning in ARMS.items():
         for seed in (0, 1):
             assert learn(folder, folder / f"{arm}-seed{seed}", SPEC | {"learning": learning.model_dump(), "seed": seed}) == 0
-    architecture = Perceptron(hidden=(8,))
+    architecture = Perceptron(hidden=(8,), front_end=Binarise(threshold=0.4))
     network = architecture.build((1, 8, 8), 10, torch.Generator().manual_seed(0))
     save_network(network, {"network": architecture.model_dump(mode="json")}, folder / "twin-seed0.safetensors")
     return folder
@@ -179,7 +183,7 @@ def test_a_choice_without_sense_is_one_line_and_leaves_nothing(
 
 
 def test_files_of_other_steps_are_one_line_and_leave_nothing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    spec = json.dumps({"data": DATA, "resamples": 50})
+    spec = json.dumps({"data": DATA, "resamples": 200})
     digits, own = str(folder / "digits.nc"), str(folder / "sampled-seed0.nc")
     predicted = str(folder / "sampled-seed0.predictions.nc")
     (tmp_path / "there").mkdir()
@@ -187,18 +191,124 @@ def test_files_of_other_steps_are_one_line_and_leave_nothing(folder: Path, tmp_p
     (tmp_path / "strange.nc").write_bytes(Path(own).read_bytes())
     (tmp_path / "table.csv").write_text("sweep,accuracy\n1,0.5\n")
     for arguments, told in [
-        (["sampling_summary", digits, *outputs, own, "--spec", spec], "none of the arm 'sampled'"),
+        (["sampling_summary", digits, *outputs, own, "--spec", spec], "yuragi: --predictions: none of the arm 'sampled'"),
         (["sampling_summary", digits, *outputs, digits, "--predictions", predicted, "--spec", spec], "the name does not tell arm and seed"),
         (["sampling_summary", digits, *outputs, str(tmp_path / "strange.nc"), "--predictions", predicted, "--spec", spec], "arm and seed"),
         (["sampling_summary", digits, *outputs, own, "--predictions", own, "--spec", spec], "holds no variable 'probability'"),
         (["sampling_summary", own, *outputs, own, "--predictions", predicted, "--spec", spec], "holds no variable 'images'"),
         (
             ["sampling_summary", digits, *outputs, own, str(folder / "sampled-seed1.nc"), "--predictions", predicted, "--spec", spec],
-            "1 of the arm 'sampled', which has 2 posteriors",
+            "yuragi: --predictions: 1 of the arm 'sampled', which has 2 posteriors",
         ),
         (["sampling_learn", own, *outputs, "--spec", json.dumps(SPEC)], "holds no variable 'images'"),
-        (["sampling_learn", digits, *outputs, "--spec", json.dumps(SPEC), "--choice", str(tmp_path / "table.csv")], "choice: the columns are sweep"),
+        (
+            ["sampling_learn", digits, *outputs, "--spec", json.dumps(SPEC), "--choice", str(tmp_path / "table.csv")],
+            "table.csv: the column 'arm' is missing",
+        ),
     ]:
         assert main(arguments) == 2
         assert told in complaint(capsys)
         assert not list((tmp_path / "there").iterdir())
+
+
+@pytest.mark.parametrize("name", ["labels", "split", "classes"])
+@pytest.mark.parametrize("job", ["sampling_choose", "sampling_learn", "sampling_twin", "sampling_attack"])
+def test_an_image_file_that_lacks_a_part_is_one_line(job: str, name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    dataset = read_netcdf(folder / "digits.nc")
+    if name == "classes":
+        del dataset.attrs["classes"]
+    images = tmp_path / "images.nc"
+    write_netcdf(dataset.drop_vars(name, errors="ignore"), images)
+    extra = {
+        "sampling_choose": ("--drives", "[1]"),
+        "sampling_learn": (str(tmp_path / "b"), str(tmp_path / "c")),
+        "sampling_twin": (str(tmp_path / "b"),),
+        "sampling_attack": (str(tmp_path / "b"), "--attacks", "{fgsm: {kind: fgsm}}", "--threat", "{epsilons: [0.1]}"),
+    }
+    first = str(folder / "sampled-seed0.nc") if job == "sampling_attack" else str(tmp_path / "a")
+    assert main([job, str(images), first, *extra[job], "--data", json.dumps(DATA)]) == 2
+    message = complaint(capsys)
+    assert message.startswith(f"yuragi: {images}: the image set ")
+    assert f"'{name}'" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["images.nc"]
+
+
+def test_files_of_other_images_are_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """A posterior of other pixels or classes, and twins of another threshold, shape or number of classes."""
+    for file, layers in (("sampled-seed5.nc", (60, 4, 10)), ("sampled-seed6.nc", (64, 4, 3))):
+        inputs = np.zeros((3, layers[0]), dtype=np.uint8)
+        sampler = Sampler(SamplingSettings(layers=layers), np.random.default_rng(0))
+        write_posterior(sampler.learn(inputs, np.arange(3), sweeps=8, quiet=True), tmp_path / file)
+    for file, shape, classes, front_end in (
+        ("twin-seed5.safetensors", (1, 8, 8), 10, Binarise(threshold=0.5)),
+        ("twin-seed6.safetensors", (1, 8, 8), 10, None),
+        ("twin-seed7.safetensors", (1, 8, 4), 10, Binarise(threshold=0.4)),
+        ("twin-seed8.safetensors", (1, 8, 8), 9, Binarise(threshold=0.4)),
+    ):
+        architecture = Perceptron(hidden=(4,), front_end=front_end)
+        network = architecture.build(shape, classes, torch.Generator().manual_seed(0))
+        save_network(network, {"network": architecture.model_dump(mode="json")}, tmp_path / file)
+    spec = ["--data", json.dumps(DATA)]
+    shown = [word for name in ("variability", "spectrum", "spontaneous") for word in (f"--{name}", "{stimuli: 3}")]
+    predicted = ["--predictions", str(folder / "sampled-seed0.predictions.nc")]
+    attack = ["--attacks", "{fgsm: {kind: fgsm}}", "--threat", "{epsilons: [0.1]}", "--test-images", "5"]
+    digits, own, outputs = str(folder / "digits.nc"), str(folder / "sampled-seed0.nc"), [str(tmp_path / f"there/{name}") for name in "abc"]
+    for file, told in (
+        ("sampled-seed5.nc", "layer 0 has 60 units, but the images have 64 pixels"),
+        ("sampled-seed6.nc", "layer L tells 3 classes, but the images have 10"),
+        ("twin-seed5.safetensors", "above a threshold of 0.5, not (1, 8, 8) above 0.4"),
+        ("twin-seed6.safetensors", "above a threshold of None"),
+        ("twin-seed7.safetensors", "takes images of shape (1, 8, 4)"),
+        ("twin-seed8.safetensors", "tells 9 classes, but the images have 10"),
+    ):
+        wrong, sampled = str(tmp_path / file), file.startswith("sampled")
+        commands = [
+            ["sampling_summary", digits, *outputs, own, *([wrong] if sampled else []), *predicted, *([] if sampled else ["--twins", wrong])],
+            ["sampling_attack", digits, wrong, outputs[0], *attack],
+            ["sampling_attack", digits, own, outputs[0], *attack, "--partner", wrong],
+        ]
+        if sampled:
+            commands += [
+                ["sampling_activity", digits, *outputs, wrong, *shown],
+                ["sampling_fluctuation", digits, wrong, *outputs],
+                ["sampling_memory", digits, *outputs[:2], "--posterior", wrong],
+            ]
+        for command in commands:
+            assert main([*command, *spec]) == 2
+            message = complaint(capsys)
+            assert message.startswith(f"yuragi: {wrong}: "), command
+            assert told in message
+    assert not (tmp_path / "there").exists()
+
+
+def test_damaged_samples_are_told_and_not_sampled_from(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    dataset = read_netcdf(folder / "sampled-seed0.nc")
+    dataset["counts0"].values[:] = 255
+    write_netcdf(dataset, tmp_path / "sampled-seed0.nc")
+    outputs = [str(tmp_path / f"there/{name}") for name in "abc"]
+    assert main(["sampling_fluctuation", str(folder / "digits.nc"), str(tmp_path / "sampled-seed0.nc"), *outputs, "--data", json.dumps(DATA)]) == 2
+    message = complaint(capsys)
+    assert f"{tmp_path / 'sampled-seed0.nc'}: counts0 holds 255, not a whole number 0 … 8; learn it again with `yuragi sampling_learn`" in message
+    assert not (tmp_path / "there").exists()
+
+
+def test_a_failing_summary_leaves_nothing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """The second table fails: the first is not written either."""
+
+    def failing(*_: object, **__: object) -> None:
+        raise InputError("second: no table; a planted error")
+
+    monkeypatch.setattr("yuragi.sampling.summary.comparisons", failing)
+    failing.__name__ = "comparisons"
+    assert summarise(folder, tmp_path)[0] == 2
+    assert "a planted error" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("job", ["sampling_fluctuation", "sampling_fluctuation_claims", "sampling_memory", "sampling_robustness", "sampling_summary"])
+def test_too_few_resamples_are_refused_by_the_specification(job: str):
+    module = importlib.import_module(f"yuragi.jobs.{job}")
+    values = {"data": DATA} if "data" in module.Spec.model_fields else {}
+    assert validate(module.Spec, values | {"resamples": 200}, "--spec").resamples == 200
+    with pytest.raises(InputError, match=r"^--spec: resamples = 199: "):
+        validate(module.Spec, values | {"resamples": 199}, "--spec")

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from yuragi.__main__ import main
+from yuragi.errors import InputError
 from yuragi.files import read_netcdf
 from yuragi.sampling import Sampler, SamplingSettings
 from yuragi.sampling.images import binary_images
@@ -66,7 +67,7 @@ def test_pictures_are_drawn_and_recalled_with_and_without_a_network_of_labels(fo
         "pictures": 3,
         "cues": [0.3],
         "recall_sweeps": 6,
-        "resamples": 50,
+        "resamples": 200,
     }
     for name, options, parts in (
         ("with", ["--posterior", str(folder / "sampled-seed0.nc")], {"generation", "recall", "uncertainty"}),
@@ -78,6 +79,52 @@ def test_pictures_are_drawn_and_recalled_with_and_without_a_network_of_labels(fo
         assert set(read_netcdf(files[1])["kind"].values) == {"real", "drawn", "stored", "cue", "recalled", "nearest"}
     tables = [pd.read_csv(tmp_path / name / "memory-seed0.csv") for name in ("with", "without")]
     pd.testing.assert_frame_equal(tables[0][tables[0]["part"] != "uncertainty"], tables[1])
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"cues": [0.5, 0.001]}, "yuragi: --cues: 0.001 is 0 of 64 pixels"),
+        ({"cues": [0.999]}, "yuragi: --cues: 0.999 is 64 of 64 pixels"),
+        ({"storage": {"stored": 121}}, "yuragi: --storage: stored = 121: there are data.train_images = 120"),
+    ],
+    ids=str,
+)
+def test_what_the_pictures_do_not_have_is_told_before_anything_is_learned(
+    spec: dict, told: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("yuragi.sampling.memory_settings._Drawing._learn", None)
+    arguments = [str(folder / "digits.nc"), *(str(tmp_path / name) for name in ("table.csv", "examples.nc"))]
+    capsys.readouterr()
+    assert main(["sampling_memory", *arguments, "--spec", json.dumps({"data": DATA, **spec})]) == 2
+    assert capsys.readouterr().err.startswith(told)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("job", "fails"), [("sampling_memory", "memory.example_pictures"), ("sampling_fluctuation", "fluctuation_tables.lag_table")])
+def test_a_second_table_that_fails_leaves_no_first(
+    job: str, fails: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise InputError("second: a planted error")
+
+    monkeypatch.setattr(f"yuragi.sampling.{fails}", failing)
+    small = {"generative": {"hidden": [4], **QUICK}, "storage": {"causes": 4, "hidden": [4], "stored": 4, "repeats": 3, **QUICK}, "pictures": 2}
+    more = small | {"cues": [0.3], "recall_sweeps": 3} if job == "sampling_memory" else {"periods": 0.1}
+    files = {"sampling_memory": ["a", "b"], "sampling_fluctuation": ["a", "b", "c"]}[job]
+    inputs = [folder / "digits.nc", *([folder / "sampled-seed0.nc"] if job == "sampling_fluctuation" else [])]
+    spec = json.dumps({"data": DATA, "resamples": 200, **more})
+    assert main([job, *map(str, inputs), *(str(tmp_path / name) for name in files), "--spec", spec]) == 2
+    assert "a planted error" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_posterior_of_too_few_samples_is_named(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    posterior = folder / "sampled-seed0.nc"
+    files = [str(tmp_path / name) for name in "abc"]
+    capsys.readouterr()
+    assert main(["sampling_fluctuation", str(folder / "digits.nc"), str(posterior), *files, "--spec", json.dumps({"data": DATA, "samples": 6})]) == 2
+    assert capsys.readouterr().err.startswith(f"yuragi: {posterior}: 5 samples, but samples = 6 needs 6; ")
 
 
 def test_specifications_that_cannot_be_are_refused(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

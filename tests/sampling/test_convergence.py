@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,3 +102,19 @@ def test_chains_of_different_lengths_are_refused():
         mixing({})
     with pytest.raises(InputError, match="chains = 0"):
         sample_chains(settings, np.eye(2), np.eye(2), generator, chains=0, sweeps=5)
+
+
+def test_chains_with_different_traces_are_refused():
+    chains = sample_chains(SamplingSettings(layers=(2, 2)), np.eye(2), np.eye(2), np.random.default_rng(0), chains=2, sweeps=5, quiet=True)
+    fewer = replace(chains[1], traces={"activity": chains[1].traces["activity"]})
+    for pair in ([chains[0], fewer], [fewer, chains[0]]):
+        with pytest.raises(InputError, match=r"chains: traces .* in one and .* in another") as caught:
+            mixing(pair)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("shapes_unchecked")
+@pytest.mark.parametrize("values", [[[0, 1, 2, 3], [0, 1]], [["a", "b", "c", "d"]]])
+def test_draws_that_are_no_numbers_are_refused(values):
+    with pytest.raises(InputError, match="rows of different lengths, or no numbers"):
+        mixing({"a": values})

@@ -186,3 +186,18 @@ def test_what_cannot_be_compared_is_refused(images, found):
     networks = [found.assign_coords(arm="sampled", seed=0), found.isel(window=slice(2)).assign_coords(arm="sampled", seed=1)]
     with pytest.raises(InputError, match="other windows or images"):
         stability_claims(networks, np.random.default_rng(0))
+
+
+def test_data_of_another_network_are_refused(images):
+    posterior = learned(images).latest(4)
+    train, test = images.train, images.test
+
+    def told(inputs, outputs) -> str:
+        with pytest.raises(InputError) as caught:
+            continued(posterior, inputs, outputs, test.bits, test.labels, np.random.default_rng(0), periods=0.2, quiet=True)
+        return str(caught.value)
+
+    assert "inputs: shape (300, 60), but 64 units need" in told(train.bits[:, :60], train.labels)
+    assert "inputs = None: held-out patterns are shown at the inputs" in told(None, train.labels)
+    assert "300 and 299 patterns" in told(train.bits, train.labels[1:])
+    assert "outside 0 … 9" in told(train.bits, train.labels + 1)

@@ -8,7 +8,8 @@ import xarray as xr
 
 from yuragi.datasets import load
 from yuragi.errors import InputError
-from yuragi.sampling import binary_images
+from yuragi.sampling import binarise, binary_images, one_hot
+from yuragi.sampling.checks import binary_patterns
 from yuragi.sampling.settings import BinaryImagesSettings
 from yuragi.settings import validate
 
@@ -90,3 +91,32 @@ def test_pixels_outside_the_unit_interval_are_told():
 def test_settings_without_sense_are_refused(values):
     with pytest.raises(InputError, match=next(iter(values))):
         validate(BinaryImagesSettings, values, "data")
+
+
+@pytest.mark.parametrize("name", ["images", "labels", "split", "classes"])
+def test_a_set_that_lacks_a_part_is_told(name):
+    dataset = planted()
+    if name == "classes":
+        del dataset.attrs["classes"]
+    else:
+        dataset = dataset.drop_vars(name)
+    with pytest.raises(InputError, match=f"'{name}'.*'ingest'") as caught:
+        binary_images(dataset, train_images=2, validation_images=2, test_images=2)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("shapes_unchecked")
+@pytest.mark.parametrize(
+    "read",
+    [lambda values: binarise(values, "threshold"), lambda values: binary_patterns(values, 2, "values"), lambda values: one_hot(values, 2)],
+    ids=["binarise", "binary_patterns", "one_hot"],
+)
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [([[0, 1], [1]], "rows of different lengths"), ([["0", "1"]], "no numbers"), ([[None, 1]], "no numbers"), ([[1j, 0]], "no numbers")],
+    ids=["ragged", "text", "nothing", "complex"],
+)
+def test_what_is_no_array_of_numbers_is_told(read, values, told):
+    with pytest.raises(InputError, match=told) as caught:
+        read(values)
+    assert "\n" not in str(caught.value)

@@ -11,6 +11,7 @@ from yuragi.errors import InputError
 from yuragi.files import write_netcdf
 from yuragi.sampling import Learning, Sampler, SamplingSettings, read_posterior, write_posterior
 from yuragi.sampling.learning import Posterior
+from yuragi.sampling.store import posterior_dataset
 
 INPUTS = np.random.default_rng(0).integers(0, 2, (20, 4))
 LABELS = np.random.default_rng(1).integers(0, 2, 20)
@@ -132,3 +133,109 @@ def test_foreign_files_are_refused_in_one_line(tmp_path):
             read_posterior(path)
         assert "\n" not in str(caught.value)
         assert str(path) in str(caught.value)
+
+
+def told(dataset: xr.Dataset, path) -> str:
+    """The one line that refuses a dataset in a file, which it names."""
+    write_netcdf(dataset, path)
+    with pytest.raises(InputError) as caught:
+        read_posterior(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def with_first(values: np.ndarray, first: float) -> np.ndarray:
+    changed = values.astype(float)
+    changed.flat[0] = first
+    return changed
+
+
+DAMAGE = {
+    "shorter": lambda values: values[..., :-1],
+    "flat": lambda values: values.ravel()[:2],
+    "one more dimension": lambda values: values[..., None],
+    "text": lambda values: values.astype(str),
+    "not a number": lambda values: with_first(values, np.nan),
+    "infinite": lambda values: with_first(values, np.inf),
+    "a half": lambda values: with_first(values, values.flat[0] + 0.5),
+    "below zero": lambda values: with_first(values, -3),
+    "large": lambda values: with_first(values, 200).astype(np.int64),
+}
+NUMBERS = [f"{name}{below}" for name in ("counts", "steps", "offsets") for below in (0, 1)] + ["sweep"]
+
+
+SHAPES = ("shorter", "flat", "one more dimension", "text")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [(name, damage) for name in NUMBERS for damage in DAMAGE] + [("trace_activity", damage) for damage in SHAPES],  # a summary may be any number
+)
+def test_damaged_values_are_refused(name, damage, tmp_path):
+    whole = posterior_dataset(learned(NETWORKS["free"]))
+    values = DAMAGE[damage](whole[name].values)
+    broken = whole.drop_vars(name)
+    broken[name] = (tuple(f"{name}_{place}" for place in range(values.ndim)), values)
+    message = told(broken, tmp_path / "a.nc")
+    # As many samples are looked for as there are sweeps.
+    assert (name if name != "sweep" else "counts0" if damage in ("shorter", "flat") else "sweep") in message
+    assert "yuragi sampling_learn" in message
+
+
+def test_sets_of_different_samples_and_no_sample_are_refused(tmp_path):
+    whole = posterior_dataset(learned(NETWORKS["free"]))
+    fewer = whole.drop_vars("counts1").assign(counts1=(("other", "unit2", "source1"), whole["counts1"].values[1:]))
+    assert "counts1 has the shape (2, 2, 4)" in told(fewer, tmp_path / "a.nc")
+    assert "holds no sample" in told(whole.isel(sample=slice(0)), tmp_path / "a.nc")
+
+
+def test_whole_numbers_of_another_kind_are_the_same_samples(tmp_path):
+    posterior = learned(NETWORKS["presynaptic"])
+    write_netcdf(posterior_dataset(posterior).astype(float), tmp_path / "a.nc")
+    again = read_posterior(tmp_path / "a.nc")
+    for kind in ("counts", "steps", "offsets"):
+        mine, theirs = (getattr(each.synapses, kind) for each in (posterior, again))
+        assert all(a.dtype == b.dtype and (a == b).all() for a, b in zip(mine, theirs, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "where", "value"),
+    [
+        ("free", "steps0", (0, 0), -1),
+        ("free", "steps1", (1, 3), 2),
+        ("presynaptic", "steps0", (1, 0), None),
+        ("presynaptic", "steps0", (1, 4), -2),
+        ("presynaptic", "steps1", (1, 1), 1),
+        ("presynaptic", "offsets1", (0,), 3),
+        ("presynaptic", "offsets1", (3,), 0),
+        ("copied", "steps1", (3, 0), 2),
+        ("copied", "offsets0", (3,), 4),
+    ],
+)
+def test_signs_that_the_settings_do_not_have_are_refused(network, name, where, value, tmp_path):
+    """A grain of 2 where K is odd; one sign a unit where they are presynaptic; a bias of its own."""
+    whole = posterior_dataset(learned(NETWORKS[network]))
+    whole[name].values[where] = -whole[name].values[where] if value is None else value
+    assert f"{name} holds " in told(whole, tmp_path / "a.nc")
+
+
+def test_settings_of_another_network_are_refused(tmp_path):
+    whole = posterior_dataset(learned(NETWORKS["free"]))
+    for values in ({"synapses": 4}, {"synapses": 7}, {"signs": "presynaptic"}, {"bias": False}):
+        settings = NETWORKS["free"].model_copy(update=values)
+        told(whole.assign_attrs(settings=settings.model_dump_json()), tmp_path / "a.nc")
+
+
+def test_a_network_of_other_images_is_refused(tmp_path):
+    path = tmp_path / "a.nc"
+    write_posterior(learned(NETWORKS["copied"]), path)
+    assert len(read_posterior(path, pixels=4, classes=2, fewest=3)) == 3
+    for asked, message in (
+        ({"pixels": 5}, "layer 0 has 4 units, but the images have 5 pixels"),
+        ({"classes": 4}, "layer L tells 2 classes, but the images have 4"),
+        ({"fewest": 4, "wanted_by": "samples = 4"}, "3 samples, but samples = 4 needs 4"),
+    ):
+        with pytest.raises(InputError, match=message) as caught:
+            read_posterior(path, **asked)
+        assert str(caught.value).startswith(f"{path}: ")

@@ -142,8 +142,11 @@ def test_posteriors_without_predictions_and_unequal_chains_are_told():
     with pytest.raises(InputError, match="predictions: 2 of the arm 'sampled', which has 3 posteriors"):
         mixing_table(posteriors, scores[:2])
     cut = {"sampled": [posteriors["sampled"][0].latest(9), *posteriors["sampled"][1:]]}
-    with pytest.raises(InputError, match="9, 2000"):
+    with pytest.raises(InputError, match=r"posteriors of the arm 'sampled': .*9, 2000"):
         mixing_table(cut, scores)
+    for dimension in ("sample", "followed"):
+        with pytest.raises(InputError, match=r"--predictions: .* of the arm 'sampled' are .*equally many"):
+            mixing_table(posteriors, [scores[0].isel({dimension: slice(5)}), *scores[1:]])
 
 
 def test_logistic_regression_reads_what_is_linear_and_not_a_parity():

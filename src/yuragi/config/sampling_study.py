@@ -104,6 +104,9 @@ class SamplingStudy(BinaryImagesSettings):
             for name in section.arms if section else ():
                 if name not in self.arms:
                     raise ValueError(f"{key}.arms: '{name}' does not exist; known: {', '.join(self.arms)}")
+        if self.memory is not None and self.memory.storage.stored > self.train_images:
+            stored = self.memory.storage.stored
+            raise ValueError(f"memory.storage.stored = {stored}: more than train_images; lower it to at most {self.train_images}")
         if self.robustness is not None and self.twin is None:
             raise ValueError("robustness: attacks are compared with those on the twin; give twin, or leave robustness out")
         return self

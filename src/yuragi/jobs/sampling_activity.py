@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.sampling.activity_settings import ResemblanceSettings, SpectrumSettings, VariabilitySettings
@@ -21,6 +23,14 @@ class Description(Settings):
 class Spec(Description):
     data: BinaryImagesSettings = Field(BinaryImagesSettings(), description="images and how they become bits")
     seed: int = Field(0, ge=0, description="seed of all draws")
+
+    @model_validator(mode="after")
+    def _has_the_images(self) -> Self:
+        for name in Description.model_fields:
+            shown, there = getattr(self, name).stimuli, self.data.test_images
+            if shown > there:
+                raise ValueError(f"{name}.stimuli = {shown}: there are {there} test images; give at most that, or raise data.test_images")
+        return self
 
 
 def run(
@@ -48,19 +58,29 @@ def run(
 
     dataset = read_netcdf(images, "images")
     data = binary_images(dataset, **spec.data.model_dump())
-    networks = {arm_and_seed(path)[1]: read_posterior(path) for path in posteriors}
-    write_table(variability_table(networks, data.test, spec.variability, spec.seed), variability)
+    # Each trial has a sample of the synapses of its own.
+    trials, wanted_by = max((getattr(spec, name).trials, f"{name}.trials") for name in Description.model_fields)
+    fits = {"pixels": data.train.bits.shape[1], "classes": data.classes, "fewest": trials, "wanted_by": wanted_by}
+    networks = {arm_and_seed(path)[1]: read_posterior(path, **fits) for path in posteriors}
     activations = {}
     if twins:
         from yuragi.sampling.hidden_spectrum import hidden_activations
-        from yuragi.training.checkpoint import load_network
+        from yuragi.sampling.twin import read_twin
 
         pixels = split(dataset, "test", spec.spectrum.stimuli)[0]
-        activations = {arm_and_seed(path)[1]: hidden_activations(load_network(path), pixels) for path in twins}
-    write_table(spectrum_table(networks, activations, data.test, spec.spectrum, spec.seed), spectrum)
+        for path in twins:
+            twin = read_twin(path, data.image_shape, spec.data.threshold, data.classes)
+            activations[arm_and_seed(path)[1]] = hidden_activations(twin, pixels)
+    # All before the first is written: an error leaves nothing behind.
+    tables = [
+        variability_table(networks, data.test, spec.variability, spec.seed),
+        spectrum_table(networks, activations, data.test, spec.spectrum, spec.seed),
+    ]
     latent = spec.spontaneous.latent
     learned = {}
     if latent is not None:
         streams = {seed: np.random.default_rng(derive_seed(spec.seed, "latent", seed)) for seed in networks}
         learned = {seed: learn_images(data.train, latent, stream) for seed, stream in streams.items()}
-    write_table(resemblance_table(networks, learned, data.test, spec.spontaneous, spec.seed), spontaneous)
+    tables.append(resemblance_table(networks, learned, data.test, spec.spontaneous, spec.seed))
+    for table, path in zip(tables, (variability, spectrum, spontaneous), strict=True):
+        write_table(table, path)

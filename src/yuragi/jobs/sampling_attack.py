@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -52,15 +53,16 @@ def run(images: InputPath, network: InputPath, results: OutputPath, *, spec: Spe
     """Attack the first test images; ``network`` and ``partner`` are a posterior (.nc) or a twin (.safetensors), one of each kind for a transfer."""
     import torch
 
-    from yuragi.datasets.splits import split
+    from yuragi.datasets.splits import number_of_classes, split
     from yuragi.files import read_netcdf, write_netcdf
     from yuragi.sampling.attack_routes import evaluate_routes
     from yuragi.training.devices import deterministic, resolve_device, seeded_generator
 
-    pixels, labels = (torch.from_numpy(array) for array in split(read_netcdf(images, "images"), "test", spec.test_images))
-    where, shape = resolve_device(device), tuple(pixels.shape[1:])
-    attacked, stand_in = _loaded(network, shape, spec)
-    other = None if partner is None else _loaded(partner, shape, spec)[1]
+    data = read_netcdf(images, "images")
+    pixels, labels = (torch.from_numpy(array) for array in split(data, "test", spec.test_images))
+    where, shape, classes = resolve_device(device), tuple(pixels.shape[1:]), number_of_classes(data)
+    attacked, stand_in = _loaded(network, shape, classes, spec)
+    other = None if partner is None else _loaded(partner, shape, classes, spec)[1]
     with deterministic():
         result = evaluate_routes(
             attacked.to(where),
@@ -78,24 +80,16 @@ def run(images: InputPath, network: InputPath, results: OutputPath, *, spec: Spe
     write_netcdf(result, results)
 
 
-def _loaded(path: InputPath, shape: tuple[int, ...], spec: Spec) -> tuple[torch.nn.Module, torch.nn.Module]:
+def _loaded(path: InputPath, shape: tuple[int, ...], classes: int, spec: Spec) -> tuple[torch.nn.Module, torch.nn.Module]:
     """A network and what attackers differentiate in its place: the mean field of a posterior; a twin is its own."""
-    from yuragi.errors import InputError
-    from yuragi.models.front_ends.base import FRONT_END
     from yuragi.sampling.attacked import SampledNetwork
     from yuragi.sampling.store import read_posterior
-    from yuragi.training.checkpoint import load_network
+    from yuragi.sampling.twin import read_twin
 
     threshold = spec.data.threshold
     if path.suffix == ".nc":
-        posterior = read_posterior(path)
+        posterior = read_posterior(path, pixels=math.prod(shape), classes=classes)
         sampled = SampledNetwork(posterior, shape, threshold, samples=min(spec.samples, len(posterior)), rule=spec.rule)
         return sampled, sampled.surrogate(min(spec.surrogate_samples, sampled.samples))
-    twin = load_network(path)
-    own = getattr(twin.layers[FRONT_END], "threshold", None) if FRONT_END in twin.layers else None
-    if twin.image_shape != shape or own != threshold:
-        raise InputError(
-            f"{path}: takes images of shape {twin.image_shape} above a threshold of {own}, not {shape} above {threshold}; "
-            "give the twin that was trained for these data"
-        )
+    twin = read_twin(path, shape, threshold, classes)
     return twin, twin

@@ -29,12 +29,14 @@ class Spec(Continuation):
     data: BinaryImagesSettings = Field(description="which images, and when a pixel is a 1")
     unit_sweeps: PositiveInt = Field(1, description="sweeps over the units for every sweep over the synapses")
     rule: Rule = Field("one_hot", description="how the outputs say a class")
-    resamples: PositiveInt = Field(2000, description="bootstrap resamples of the images behind intervals")
+    resamples: int = Field(2000, ge=200, description="bootstrap resamples of the images behind intervals")
     seed: int = Field(0, ge=0, description="seed of the fluctuation, of the controls and of the resamples")
 
 
 def run(images: InputPath, posterior: InputPath, table: OutputPath, lags: OutputPath, results: OutputPath, *, spec: Spec) -> None:
     """Write a row a window, a row a lag, and what each window did to each test image."""
+    import json
+
     import numpy as np
 
     from yuragi.files import read_netcdf, write_netcdf, write_table
@@ -45,8 +47,9 @@ def run(images: InputPath, posterior: InputPath, table: OutputPath, lags: Output
     from yuragi.sampling.store import read_posterior
 
     parts = binary_images(read_netcdf(images, "images"), **spec.data.model_dump())
+    pixels, classes, fewest = parts.train.bits.shape[1], parts.classes, spec.samples or 2
     found = continued(
-        read_posterior(posterior),
+        read_posterior(posterior, pixels=pixels, classes=classes, fewest=fewest, wanted_by=f"samples = {json.dumps(spec.samples)}"),
         parts.train.bits,
         parts.train.labels,
         parts.test.bits,
@@ -59,6 +62,8 @@ def run(images: InputPath, posterior: InputPath, table: OutputPath, lags: Output
         unit_sweeps=spec.unit_sweeps,
         rule=spec.rule,
     )
-    write_table(fluctuation_table(found, np.random.default_rng(derive_seed(spec.seed, "resamples")), resamples=spec.resamples), table)
-    write_table(lag_table(found), lags)
+    windows = fluctuation_table(found, np.random.default_rng(derive_seed(spec.seed, "resamples")), resamples=spec.resamples)
+    by_lag = lag_table(found)
+    write_table(windows, table)
+    write_table(by_lag, lags)
     write_netcdf(found, results)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.settings import Settings
@@ -10,7 +10,7 @@ from yuragi.settings import Settings
 
 class Spec(Settings):
     tolerance: PositiveFloat = Field(0.02, description="deviation of the accuracy that counts as none")
-    resamples: PositiveInt = Field(4000, description="bootstrap resamples of seeds and images behind intervals")
+    resamples: int = Field(4000, ge=200, description="bootstrap resamples of seeds and images behind intervals")
     seed: int = Field(0, ge=0, description="seed of the resamples")
 
 

@@ -30,9 +30,8 @@ def run(
 ) -> None:
     """Write the samples of the synapses, the validation accuracy by sweeps, and what the test images are taken for; then remove the checkpoint."""
     import numpy as np
-    import pandas as pd
 
-    from yuragi.files import read_netcdf, write_netcdf, write_table
+    from yuragi.files import read_netcdf, read_table, write_netcdf, write_table
     from yuragi.jobs.train import checkpoint_key
     from yuragi.randomness import derive_seed
     from yuragi.sampling.classification import best_drive, learn_labels
@@ -42,7 +41,10 @@ def run(
     from yuragi.sampling.store import write_posterior
 
     data = binary_images(read_netcdf(images, "images"), **spec.data.model_dump())
-    network = spec.network if choice is None else spec.network.model_copy(update={"drive": best_drive(pd.read_csv(choice), spec.drive_of)})
+    network = spec.network
+    if choice is not None:
+        candidates = read_table(choice, ["arm", "drive", "validation_accuracy"])
+        network = network.model_copy(update={"drive": best_drive(candidates, spec.drive_of)})
     generator = np.random.default_rng(derive_seed(spec.seed, "learning"))
     checkpoint = Checkpoint(scratch, checkpoint_key("sampling_learn", spec, images, choice))
     samples, accuracy = learn_labels(data, network, spec.chain, generator, learning=spec.learning, checkpoint=checkpoint)

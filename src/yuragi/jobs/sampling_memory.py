@@ -24,7 +24,7 @@ class Description(Settings):
 class Spec(Description):
     data: BinaryImagesSettings = Field(description="which images, and when a pixel is a 1")
     rule: Rule = Field("one_hot", description="how the outputs of the network that learned labels say a class")
-    resamples: PositiveInt = Field(1000, description="bootstrap resamples of the images behind intervals")
+    resamples: int = Field(1000, ge=200, description="bootstrap resamples of the images behind intervals")
     seed: int = Field(0, ge=0, description="seed of both networks, of all draws and of the resamples")
 
 
@@ -33,6 +33,7 @@ def run(images: InputPath, table: OutputPath, examples: OutputPath, *, spec: Spe
     import numpy as np
     import pandas as pd
 
+    from yuragi.errors import InputError
     from yuragi.files import read_netcdf, write_netcdf, write_table
     from yuragi.randomness import derive_seed
     from yuragi.sampling.images import binary_images
@@ -44,6 +45,14 @@ def run(images: InputPath, table: OutputPath, examples: OutputPath, *, spec: Spe
         return np.random.default_rng(derive_seed(spec.seed, "memory", name))
 
     parts = binary_images(read_netcdf(images, "images"), **spec.data.model_dump())
+    pixels = parts.train.bits.shape[1]
+    # Before the networks learn, which takes the most of the time.
+    for cue in spec.cues:
+        if not 0 < round(cue * pixels) < pixels:
+            raise InputError(f"--cues: {cue:g} is {round(cue * pixels)} of {pixels} pixels; a cue leaves out some pixels and has some")
+    if spec.storage.stored > len(parts.train.bits):
+        raise InputError(f"--storage: stored = {spec.storage.stored}: there are data.train_images = {len(parts.train.bits)}; lower it")
+    told = None if posterior is None else read_posterior(posterior, pixels=pixels, classes=parts.classes)
     drawing = spec.generative.learn(parts.train, parts.classes, generator("generative"))
     storing, stored = spec.storage.learn(parts.train, generator("storage"))
     common = {"resamples": spec.resamples}
@@ -51,9 +60,8 @@ def run(images: InputPath, table: OutputPath, examples: OutputPath, *, spec: Spe
         generation_table(drawing, parts.train, parts.test, generator("drawn"), pictures=spec.pictures, **common),
         recall_table(storing, stored, parts.test, generator("recalled"), cues=spec.cues, sweeps=spec.recall_sweeps, **common),
     ]
-    if posterior is not None:
-        told = read_posterior(posterior)
+    if told is not None:
         tables.append(uncertainty_table(told, parts.test, parts.train, generator("uncertainty"), draws=spec.draws, rule=spec.rule, **common))
-    write_table(pd.concat(tables, ignore_index=True), table)
     pictures = example_pictures(drawing, storing, stored, parts, generator("examples"), cues=spec.cues, sweeps=spec.recall_sweeps)
+    write_table(pd.concat(tables, ignore_index=True), table)
     write_netcdf(pictures, examples)

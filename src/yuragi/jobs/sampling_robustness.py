@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.settings import Name, Settings
@@ -12,7 +12,7 @@ from yuragi.settings import Name, Settings
 
 class Spec(Settings):
     reference: Name = Field("twin", description="the arm that all others are compared with")
-    resamples: PositiveInt = Field(4000, description="bootstrap resamples of seeds and images")
+    resamples: int = Field(4000, ge=200, description="bootstrap resamples of seeds and images")
     seed: int = Field(0, ge=0, description="seed of the resamples")
 
 

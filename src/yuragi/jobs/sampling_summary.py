@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from yuragi.jobs.base import InputPath, OutputPath
 from yuragi.sampling.settings import BinaryImagesSettings
@@ -11,7 +11,7 @@ from yuragi.settings import Settings
 
 class Spec(Settings):
     data: BinaryImagesSettings = Field(BinaryImagesSettings(), description="which images, and when a pixel is a 1")
-    resamples: PositiveInt = Field(4000, description="bootstrap resamples of seeds and images")
+    resamples: int = Field(4000, ge=200, description="bootstrap resamples of seeds and images")
     seed: int = Field(0, ge=0, description="seed of the resamples")
 
 
@@ -37,8 +37,7 @@ def run(
     from yuragi.sampling.images import binary_images
     from yuragi.sampling.store import read_posterior
     from yuragi.sampling.summary import accuracies, comparisons, logistic_regression, mixing_message, mixing_table, require_arms
-    from yuragi.sampling.twin import twin_predictions
-    from yuragi.training.checkpoint import load_network
+    from yuragi.sampling.twin import read_twin, twin_predictions
 
     dataset = read_netcdf(images, "images")
     data = binary_images(dataset, **spec.data.model_dump())
@@ -46,13 +45,14 @@ def run(
     require_arms(str(one["arm"].item()) for one in found)
     by_arm: dict[str, list] = {}
     for path in posteriors:
-        by_arm.setdefault(arm_and_seed(path)[0], []).append(read_posterior(path))
+        by_arm.setdefault(arm_and_seed(path)[0], []).append(read_posterior(path, pixels=data.train.bits.shape[1], classes=data.classes))
     mixed = mixing_table(by_arm, found)
     for path in twins or []:
         arm, seed = arm_and_seed(path)
-        found.append(twin_predictions(load_network(path), dataset, spec.data.test_images).assign_coords(arm=arm, seed=seed))
+        twin = read_twin(path, data.image_shape, spec.data.threshold, data.classes)
+        found.append(twin_predictions(twin, dataset, spec.data.test_images).assign_coords(arm=arm, seed=seed))
     found.append(logistic_regression(data).assign_coords(arm="logistic_regression", seed=0))
-    for path, make in ((table, accuracies), (claims, comparisons)):
-        write_table(make(found, np.random.default_rng(derive_seed(spec.seed, make.__name__)), resamples=spec.resamples), path)
-    write_table(mixed, mixing)
+    made = [make(found, np.random.default_rng(derive_seed(spec.seed, make.__name__)), resamples=spec.resamples) for make in (accuracies, comparisons)]
+    for each, path in zip((*made, mixed), (table, claims, mixing), strict=True):
+        write_table(each, path)
     print(mixing_message(mixed), file=sys.stderr)

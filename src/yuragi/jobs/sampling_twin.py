@@ -39,7 +39,7 @@ def run(
     live: str = "",
 ) -> None:
     """Train on the images that the sampling network learns, watch the validation images, write network and history."""
-    from yuragi.datasets.splits import split
+    from yuragi.datasets.splits import number_of_classes, split
     from yuragi.errors import InputError
     from yuragi.files import read_netcdf, write_table
     from yuragi.jobs.train import checkpoint_key
@@ -55,7 +55,7 @@ def run(
     if wanted > len(labels):
         raise InputError(f"train_images + validation_images = {wanted}: {images} has {len(labels)} training images; lower one of them")
     architecture = Perceptron(hidden=spec.hidden, activation="sigmoid", front_end=Binarise(threshold=spec.data.threshold))
-    built = build_network(architecture, pixels.shape[1:], len(data.attrs["classes"]), seed=spec.seed)
+    built = build_network(architecture, pixels.shape[1:], number_of_classes(data), seed=spec.seed)
     key = checkpoint_key("sampling_twin", spec, images)
     table = train(
         built,

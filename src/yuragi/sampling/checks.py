@@ -19,12 +19,12 @@ def binary_patterns(values: np.ndarray, width: int, where: str) -> np.ndarray:
     where
         what is being read, for the message
 
-    Errors: `InputError` for another shape, no pattern, and values other than 0 and 1.
+    Errors: `InputError` for another shape, no pattern, and what is no number or neither 0 nor 1.
 
     >>> binary_patterns(np.array([[0.0, 1.0]]), 2, "inputs")
     array([[0, 1]], dtype=uint8)
     """
-    array = np.asarray(values)
+    array = numbers(values, where)
     if array.ndim != 2 or array.shape[1] != width:
         raise InputError(f"{where}: shape {array.shape}, but {width} units need (pattern, {width}); flatten images, and give one row a pattern")
     if not len(array):
@@ -56,12 +56,12 @@ def binarise(
     generator
         what ``bernoulli`` draws from
 
-    Errors: `InputError` for values outside [0, 1], a threshold outside [0, 1), an unknown rule, and draws without a generator.
+    Errors: `InputError` for what is no number, values outside [0, 1], a threshold outside [0, 1), an unknown rule, and draws without a generator.
 
     >>> binarise(np.array([0.2, 0.7]), "threshold")
     array([0, 1], dtype=uint8)
     """
-    array = np.asarray(values, dtype=float)
+    array = np.asarray(numbers(values, "values"), dtype=float)
     # A comparison with NaN is false, so that it is caught too.
     outside = ~((array >= 0) & (array <= 1))
     if outside.any():
@@ -86,7 +86,7 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     array([[0, 0, 1],
            [1, 0, 0]], dtype=uint8)
     """
-    array = np.asarray(labels)
+    array = numbers(labels, "labels")
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise InputError(f"labels: shape {array.shape} of {array.dtype}; give one whole number a pattern")
     outside = (array < 0) | (array >= classes)
@@ -95,3 +95,14 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     bits = np.zeros((len(array), classes), dtype=np.uint8)
     bits[np.arange(len(array)), array] = 1
     return bits
+
+
+def numbers(values: np.ndarray, where: str) -> np.ndarray:
+    """Values as an array of numbers or booleans."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"{where}: rows of different lengths; give one array, all rows as long as each other") from error
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"{where}: {array.dtype}, no numbers; give an array of integers, floats or booleans")
+    return array

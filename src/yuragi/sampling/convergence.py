@@ -40,7 +40,10 @@ def r_hat(draws: np.ndarray) -> float:
     >>> round(r_hat(draws), 2), round(r_hat(draws + [[0], [0], [0], [1]]), 2)
     (1.0, 1.09)
     """
-    array = np.asarray(draws, dtype=float)
+    try:
+        array = np.asarray(draws, dtype=float)
+    except ValueError as error:
+        raise InputError("draws: rows of different lengths, or no numbers; give (chain, draw), all chains of one length") from error
     if array.ndim != 2 or array.shape[1] < 4 or not array.shape[0]:
         raise InputError(f"draws: shape {array.shape}; give (chain, draw) with at least 4 draws a chain")
     if not np.isfinite(array).all():
@@ -97,7 +100,7 @@ def mixing(chains: Sequence[Posterior] | Mapping[str, np.ndarray], *, threshold:
     threshold
         R-hat up to which a summary counts as mixed
 
-    Errors: `InputError` for no chain or no summary, chains of different lengths, and what `r_hat` refuses.
+    Errors: `InputError` for no chain or no summary, chains of different lengths or with different traces, and what `r_hat` refuses.
 
     >>> from yuragi.sampling import SamplingSettings, sample_chains
     >>> settings = SamplingSettings(layers=(2, 2))
@@ -106,11 +109,15 @@ def mixing(chains: Sequence[Posterior] | Mapping[str, np.ndarray], *, threshold:
     True
     """
     if isinstance(chains, Mapping):
-        draws = {name: np.asarray(values) for name, values in chains.items()}
+        draws = dict(chains)
     else:
         lengths = sorted({len(posterior) for posterior in chains})
         if len(lengths) != 1:
             raise InputError(f"chains: {lengths or 'no'} samples; give one or more chains, all of one length")
+        kept = [sorted(posterior.traces) for posterior in chains]
+        for other in kept:
+            if other != kept[0]:
+                raise InputError(f"chains: traces {', '.join(kept[0])} in one and {', '.join(other)} in another; keep the same summaries in all")
         draws = {name: np.stack([posterior.traces[name] for posterior in chains]) for name in chains[0].traces}
     if not draws:
         raise InputError("chains: no summary to compare; give at least one")

@@ -55,7 +55,8 @@ def continued(
     posterior
         what was learned; its last sample is where the fluctuation goes on, and its last ``samples`` are window 0
     inputs, outputs
-        the data that were clamped in learning, as in `Sampler.clamp`
+        the data that were clamped in learning, as in `Sampler.clamp`, but for inputs of None: held-out patterns are shown at the inputs, which
+        says nothing of a network that learned with its inputs free
     held_out, labels
         (image, unit) bits that were not, and their classes (image,)
     generator
@@ -79,7 +80,7 @@ def continued(
     left out of all of these: nothing tells them from their prior, and their turnover says nothing. ``sweep`` says when a window ends, counted from
     the end of learning.
 
-    Errors: `InputError` for a length, samples or labels that do not fit.
+    Errors: `InputError` for a length, samples, data or labels that do not fit.
 
     >>> from yuragi.sampling import SamplingSettings
     >>> bits, sampler = np.repeat(np.eye(2), 10, axis=0), Sampler(SamplingSettings(layers=(2, 4, 2)), np.random.default_rng(0))
@@ -88,6 +89,8 @@ def continued(
     >>> found["sweep"].values.tolist(), found["turnover"].dims, float(found["turnover"][0, 0])
     ([0, 20, 40, 60, 80], ('condition', 'window'), 0.0)
     """
+    if inputs is None:
+        raise InputError("inputs = None: held-out patterns are shown at the inputs; give what was clamped there in learning")
     labels = np.asarray(labels)
     samples = len(posterior) if samples is None else samples
     if not np.isfinite(periods) or periods <= 0:
@@ -99,10 +102,10 @@ def continued(
     reference, every = posterior.latest(samples), _spacing(posterior, samples)
     learned = int(posterior.sweeps[-1])
     windows = int(np.ceil(periods * learned / (samples * every)))
-    felt = _felt(posterior, inputs)
     sampler = Sampler.resumed(posterior, generator, unit_sweeps=unit_sweeps)
     sampler.clamp(inputs, outputs)
     assert sampler.patterns is not None
+    felt = _felt(posterior, inputs)
     learning, table = posterior.learning, tables(sampler.synapses)
     for _ in range(SETTLING):
         sample_units(sampler.synapses, sampler.patterns, table, generator, feedback=learning.feedback, power=learning.temper)

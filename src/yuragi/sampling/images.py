@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from yuragi.datasets.splits import split
+from yuragi.datasets.splits import number_of_classes, split
 from yuragi.errors import InputError
 from yuragi.sampling.checks import binarise
 
@@ -53,7 +53,7 @@ def binary_images(dataset: xr.Dataset, *, threshold: float = 0.5, train_images: 
     threshold, train_images, validation_images, test_images
         as in `yuragi.sampling.settings.BinaryImagesSettings`
 
-    Errors: `InputError` where the set has fewer images.
+    Errors: `InputError` where the set has fewer images, or lacks its labels, parts or classes.
 
     >>> from yuragi.datasets import load
     >>> images = binary_images(load("digits"), train_images=1000, validation_images=200, test_images=300)
@@ -73,5 +73,4 @@ def binary_images(dataset: xr.Dataset, *, threshold: float = 0.5, train_images: 
 
     learned, held = slice(0, train_images), slice(train_images, wanted)
     test = part(*split(dataset, "test", test_images))
-    classes = len(dataset.attrs["classes"])
-    return BinaryImages(part(pixels[learned], labels[learned]), part(pixels[held], labels[held]), test, classes, image_shape)
+    return BinaryImages(part(pixels[learned], labels[learned]), part(pixels[held], labels[held]), test, number_of_classes(dataset), image_shape)

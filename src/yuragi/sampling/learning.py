@@ -16,7 +16,7 @@ import numpy as np
 
 from yuragi.errors import InputError
 from yuragi.progress import track
-from yuragi.sampling.checks import binary_patterns, one_hot
+from yuragi.sampling.checks import binary_patterns, numbers, one_hot
 from yuragi.sampling.kernels import sample_synapses, sample_units, tables
 from yuragi.sampling.model import Patterns, SamplingSettings, Synapses
 from yuragi.sampling.settings import EXACT, Learning
@@ -305,9 +305,10 @@ def label_bits(labels: np.ndarray, width: int, where: str) -> np.ndarray:
     >>> label_bits(np.array([0, 1]), 1, "outputs").tolist(), label_bits(np.array([0, 1]), 2, "outputs").tolist()
     ([[0], [1]], [[1, 0], [0, 1]])
     """
-    if np.ndim(labels) != 1:
-        return labels
-    return binary_patterns(np.reshape(labels, (-1, 1)), 1, where) if width == 1 else one_hot(labels, width)
+    array = numbers(labels, where)
+    if array.ndim != 1:
+        return array
+    return binary_patterns(array[:, None], 1, where) if width == 1 else one_hot(array, width)
 
 
 def default_summaries(synapses: Synapses, patterns: Patterns) -> dict[str, float]:

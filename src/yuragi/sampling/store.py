@@ -15,6 +15,7 @@ from yuragi.sampling.model import SamplingSettings, Synapses
 from yuragi.settings import validate
 
 TRACE = "trace_"
+AGAIN = "learn it again with `yuragi sampling_learn`"
 
 
 def write_posterior(posterior: Posterior, path: str | os.PathLike[str]) -> None:
@@ -48,9 +49,28 @@ def posterior_dataset(posterior: Posterior) -> xr.Dataset:
     return found
 
 
-def read_posterior(path: str | os.PathLike[str]) -> Posterior:
-    """Read what `write_posterior` wrote. Errors: `InputError` for other files."""
-    return posterior_of(read_netcdf(path, "counts0"), path)
+def read_posterior(
+    path: str | os.PathLike[str], *, pixels: int | None = None, classes: int | None = None, fewest: int = 1, wanted_by: str = ""
+) -> Posterior:
+    """Read what `write_posterior` wrote.
+
+    pixels, classes
+        of the images beside which it is used: units of layer 0, and bits of layer L; None: any
+    fewest, wanted_by
+        samples that are needed, and what needs them, for the message
+
+    Errors: `InputError` for other files, damaged values, a network of other images, and too few samples; each names the file.
+    """
+    posterior = posterior_of(read_netcdf(path, "counts0"), path)
+    settings = posterior.settings
+    if pixels is not None and settings.layers[0] != pixels:
+        raise InputError(f"{path}: layer 0 has {settings.layers[0]} units, but the images have {pixels} pixels; give a network that learned them")
+    # One output unit is the bit of two classes.
+    if classes is not None and classes not in (settings.outputs, max(2, settings.outputs)):
+        raise InputError(f"{path}: layer L tells {settings.outputs} classes, but the images have {classes}; give a network that learned them")
+    if len(posterior) < fewest:
+        raise InputError(f"{path}: {len(posterior)} samples, but {wanted_by} needs {fewest}; keep more samples in learning, or ask for fewer")
+    return posterior
 
 
 def posterior_of(found: xr.Dataset, path: str | os.PathLike[str]) -> Posterior:
@@ -61,15 +81,69 @@ def posterior_of(found: xr.Dataset, path: str | os.PathLike[str]) -> Posterior:
     for name in ("sweep", *(f"{name}{below}" for name in ("counts", "steps", "offsets") for below in sets)):
         if name not in found.variables:
             raise InputError(f"{path}: holds no variable '{name}'; give a file that write_posterior wrote")
-    shapes = [found[f"counts{below}"].shape[1:] for below in sets]
-    if shapes != list(zip(settings.layers[1:], settings.sources, strict=True)):
-        raise InputError(f"{path}: counts of shapes {shapes} do not fit the layers {settings.layers}; give a file that write_posterior wrote")
-    counts = tuple(found[f"counts{below}"].values.astype(np.uint8) for below in sets)
-    steps = tuple(found[f"steps{below}"].values.astype(np.int16) for below in sets)
-    offsets = tuple(found[f"offsets{below}"].values.astype(np.int32) for below in sets)
-    synapses = Synapses(settings, steps, offsets, tuple(part[-1] for part in counts))
-    traces = {str(name).removeprefix(TRACE): found[name].values for name in found.data_vars if str(name).startswith(TRACE)}
-    return Posterior(synapses, counts, found["sweep"].values, traces, learning)
+    samples = found["sweep"].size
+    if not samples:
+        raise InputError(f"{path}: holds no sample; {AGAIN}")
+
+    def read(name: str, *shape: int) -> np.ndarray:
+        values = found[name].values
+        if values.shape != shape:
+            raise InputError(
+                f"{path}: {name} has the shape {values.shape}, but {samples} samples of the layers {settings.layers} need {shape}; {AGAIN}"
+            )
+        if values.dtype.kind not in "iuf":
+            raise InputError(f"{path}: {name} holds {values.dtype}, no numbers; {AGAIN}")
+        return values
+
+    counts, steps, offsets = [], [], []
+    for below, (post, source) in enumerate(zip(settings.layers[1:], settings.sources, strict=True)):
+        counts.append(read(f"counts{below}", samples, post, source))
+        _refuse(counts[below], ~_whole(counts[below], settings.synapses), f"counts{below}", f"a whole number 0 … {settings.synapses}", path)
+        steps.append(read(f"steps{below}", post, source))
+        _refuse(steps[below], _wrong_steps(settings, steps[below]), f"steps{below}", f"a step of ±{settings.grain} as its settings say", path)
+        offsets.append(read(f"offsets{below}", source))
+        _refuse(offsets[below], offsets[below] != _offsets(settings, below), f"offsets{below}", "the offset that its settings say", path)
+    sweeps = read("sweep", samples)
+    wrong = ~_whole(sweeps, 2**53)
+    wrong[1:] |= ~(sweeps[1:] > sweeps[:-1])
+    _refuse(sweeps, wrong, "sweep", "a whole number above the one before", path)
+    names = [str(name) for name in found.data_vars if str(name).startswith(TRACE)]
+    traces = {name.removeprefix(TRACE): read(name, samples) for name in names}
+    samples_of = tuple(values.astype(np.uint8) for values in counts)
+    signs = (tuple(values.astype(kind) for values in part) for part, kind in ((steps, np.int16), (offsets, np.int32)))
+    synapses = Synapses(settings, *signs, tuple(part[-1] for part in samples_of))
+    return Posterior(synapses, samples_of, sweeps.astype(np.int64), traces, learning)
+
+
+def _whole(values: np.ndarray, most: int) -> np.ndarray:
+    """Which values are whole numbers from 0 to ``most``; NaN is none."""
+    inside = (values >= 0) & (values <= most)
+    return inside & (values == np.floor(values)) if values.dtype.kind == "f" else inside
+
+
+def _wrong_steps(settings: SamplingSettings, steps: np.ndarray) -> np.ndarray:
+    """Which steps no network of these settings has (post, source)."""
+    wrong = np.abs(steps) != settings.grain
+    # Only the bias is free where signs are fixed.
+    fixed = 0 if settings.signs == "free" else steps.shape[1] - settings.bias
+    wrong[:, fixed:] |= steps[:, fixed:] != settings.grain
+    if settings.signs == "presynaptic":
+        wrong[:, :fixed] |= steps[:, :fixed] != steps[:1, :fixed]
+    return wrong
+
+
+def _offsets(settings: SamplingSettings, below: int) -> np.ndarray:
+    """The offsets of a set of connections, which its settings tell (source,)."""
+    offsets = np.full(settings.sources[below], settings.grain * settings.synapses // 2)
+    if settings.signs != "free":
+        offsets[: settings.layers[below]] = 0
+    return offsets
+
+
+def _refuse(values: np.ndarray, wrong: np.ndarray, name: str, wanted: str, path: str | os.PathLike[str]) -> None:
+    """An `InputError` where a value is wrong; compiled code reads these numbers without looking at their bounds."""
+    if wrong.any():
+        raise InputError(f"{path}: {name} holds {values[wrong][0]}, not {wanted}; {AGAIN}")
 
 
 def _json(found: xr.Dataset, name: str, path: str | os.PathLike[str]) -> dict[str, object]:

@@ -98,7 +98,7 @@ def mixing_table(posteriors: Mapping[str, Sequence[Posterior]], predicted: Itera
     has fixed hidden synapses or fixed signs every seed has its own, so that its seeds are no chains of one distribution and are left out; so are
     arms of one seed.
 
-    Errors: `InputError` for an arm without predictions, and for chains of different lengths.
+    Errors: `InputError` for an arm without predictions, and for chains of different lengths or with different traces.
     """
     scores: dict[str, list[np.ndarray]] = {}
     for one in predicted:
@@ -109,8 +109,14 @@ def mixing_table(posteriors: Mapping[str, Sequence[Posterior]], predicted: Itera
         if len(chains) < 2 or chains[0].learning.plastic != "all" or chains[0].settings.signs != "free":
             continue
         if len(scores.get(arm, ())) != len(chains):
-            raise InputError(f"predictions: {len(scores.get(arm, ()))} of the arm '{arm}', which has {len(chains)} posteriors; give one for each")
-        by_summary = {name: r for name, r in mixing(chains).r_hat.items() if not np.isnan(r)}
+            raise InputError(f"--predictions: {len(scores.get(arm, ()))} of the arm '{arm}', which has {len(chains)} posteriors; give one for each")
+        shapes = sorted({draws.shape for draws in scores[arm]})
+        if len(shapes) > 1:
+            raise InputError(f"--predictions: (sample, image) of the arm '{arm}' are {shapes}; give those of equally many samples and images")
+        try:
+            by_summary = {name: r for name, r in mixing(chains).r_hat.items() if not np.isnan(r)}
+        except InputError as error:
+            raise InputError(f"posteriors of the arm '{arm}': {error}") from error
         of_images = [
             r for r in mixing({str(i): draws for i, draws in enumerate(np.stack(scores[arm]).transpose(2, 0, 1))}).r_hat.values() if not np.isnan(r)
         ]
@@ -143,4 +149,4 @@ def mixing_message(table: pd.DataFrame) -> str:
 def require_arms(arms: Iterable[str]) -> None:
     """Errors: `InputError` where the exact posterior is not among the arms."""
     if REFERENCE not in set(arms):
-        raise InputError(f"predictions: none of the arm '{REFERENCE}'; give those of the exact posterior, which all others are compared with")
+        raise InputError(f"--predictions: none of the arm '{REFERENCE}'; give those of the exact posterior, which all others are compared with")
