@@ -28,7 +28,7 @@ class Project:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(self.root / "src"), "OMP_NUM_THREADS": "1", "HOME": str(self.root)}
 
-    def command(self, *arguments: str, cores: int = 1) -> list[str]:
+    def command(self, *arguments: str, cores: int = 2) -> list[str]:
         return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
 
     def snakemake(self, *arguments: str, check: bool = True) -> str:
