@@ -45,7 +45,7 @@ class Spec(Candidates):
 
 def run(images: InputPath, table: OutputPath, *, spec: Spec, device: str = "auto") -> None:
     """Write the validation accuracy of each candidate, seed and epoch; no test image is looked at."""
-    from yuragi.datasets.splits import split
+    from yuragi.datasets.splits import number_of_classes, split
     from yuragi.files import read_netcdf, write_table
     from yuragi.training.build import build_network
     from yuragi.training.sweep import choose_settings
@@ -53,7 +53,7 @@ def run(images: InputPath, table: OutputPath, *, spec: Spec, device: str = "auto
     data = read_netcdf(images, "images")
     pixels, labels = split(data, "train")
     found = choose_settings(
-        lambda seed: build_network(spec.network, pixels.shape[1:], len(data.attrs["classes"]), seed=seed),
+        lambda seed: build_network(spec.network, pixels.shape[1:], number_of_classes(data), seed=seed),
         pixels,
         labels,
         spec.candidates(spec.training),

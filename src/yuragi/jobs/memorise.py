@@ -68,7 +68,7 @@ def run(
     """Write one row a fraction and epoch, and only then remove the checkpoints."""
     import numpy as np
 
-    from yuragi.datasets.splits import split
+    from yuragi.datasets.splits import number_of_classes, split
     from yuragi.errors import InputError
     from yuragi.files import read_netcdf, write_table
     from yuragi.randomness import derive_seed
@@ -86,7 +86,7 @@ def run(
     held_out_images, held_out_labels = split(data, "test")
     # As many held-out images as training images, and not all of them, or most of the time would go there.
     held_out = held_out_images[: spec.images], held_out_labels[: spec.images]
-    n_classes = len(data.attrs["classes"])
+    n_classes = number_of_classes(data)
     key = checkpoint_key("memorise", spec, images, target, choice)
     architecture = spec.arm.architecture(spec.network)
     curves = memorise(

@@ -106,7 +106,7 @@ def run(
     """Train, write the network and its learning history, and only then remove the checkpoint."""
     import sys
 
-    from yuragi.datasets.splits import split
+    from yuragi.datasets.splits import number_of_classes, split
     from yuragi.files import read_netcdf, write_table
     from yuragi.training.build import build_network
     from yuragi.training.checkpoint import save_network
@@ -116,7 +116,7 @@ def run(
     brain = target_of(spec.arm, target)
     data = read_netcdf(images, "images")
     training_images, training_labels = split(data, "train")
-    n_classes = len(data.attrs["classes"])
+    n_classes = number_of_classes(data)
     architecture, training = spec.arm.architecture(spec.network), chosen_training(spec.training, choice, spec.place)
     built = build_network(architecture, training_images.shape[1:], n_classes, seed=spec.seed, noise=spec.arm.noise, target=brain)
     key = checkpoint_key("train", spec, images, target, choice)

@@ -40,7 +40,7 @@ def run(images: InputPath, table: OutputPath, claims: OutputPath, networks: list
     import numpy as np
     import torch
 
-    from yuragi.datasets.splits import split
+    from yuragi.datasets.splits import number_of_classes, split
     from yuragi.errors import InputError
     from yuragi.files import read_netcdf, write_table
     from yuragi.jobs.results import arm_and_seed
@@ -52,7 +52,7 @@ def run(images: InputPath, table: OutputPath, claims: OutputPath, networks: list
 
     data = read_netcdf(images, "images")
     pixels, labels = (torch.from_numpy(array) for array in split(data, "test", spec.test_images))
-    classes = len(data.attrs["classes"])
+    classes = number_of_classes(data)
     where = resolve_device(device)
     found = []
     for path in networks:
