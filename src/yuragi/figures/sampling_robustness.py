@@ -71,9 +71,8 @@ class SamplingRobustness(Figure):
         looks = _sampling_arms.looks(list(_sampling_arms.in_order(table["arm"])))
         groups = [rows for _, rows in table.groupby("study", sort=False)]
         lines = [_lines(rows) for rows in groups]
-        # Whole numbers: fractions leave the layout's solver to round differently from drawing to drawing.
-        heights = [round(100 * (0.4 + PANEL[1] * len(strip))) for strip in lines]
-        drawing = style.canvas(ACROSS, 1, (PANEL[0], sum(heights) / 100), legend=0.7)
+        heights = [0.4 + PANEL[1] * len(strip) for strip in lines]
+        drawing = style.canvas(ACROSS, 1, (PANEL[0], sum(heights)), legend=0.7)
         parts = drawing.subfigures(len(groups), 1, squeeze=False, height_ratios=heights)[:, 0]
         axes = []
         for part, rows, strip in zip(parts, groups, lines, strict=True):

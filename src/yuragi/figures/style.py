@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import lazy_loader as lazy
@@ -127,37 +127,9 @@ def canvas(columns: int, rows: int, panel: tuple[float, float] = PANEL, legend: 
     # Without pyplot no window is opened, nothing is global and nothing needs closing.
     import matplotlib.figure
 
-    return matplotlib.figure.Figure(figsize=(max(columns * panel[0], 5.0), rows * panel[1] + legend), layout=_layout()())
+    from yuragi.figures._layout import RoundedLayout
 
-
-@functools.cache
-def _layout() -> type[matplotlib.layout_engine.LayoutEngine]:
-    import matplotlib.layout_engine
-
-    class RoundedLayout(matplotlib.layout_engine.ConstrainedLayoutEngine):
-        """matplotlib's constrained layout on a grid of a billionth of the drawing.
-
-        Its solver orders sums by addresses in memory, so nested layouts differ in their last bits from one
-        drawing to the next, and with them the names that an SVG gives to its clipped areas.
-        """
-
-        def execute(self, fig: Any) -> None:
-            super().execute(fig)
-            for part in _parts(fig):
-                part.bbox_relative.set_points(part.bbox_relative.get_points().round(9))
-            for panel in fig.axes:
-                if panel.get_in_layout():
-                    panel.set_position(np.round(panel.get_position(original=True).bounds, 9))
-                    # A position that is set by hand takes a panel out of the layout.
-                    panel.set_in_layout(True)
-
-    return RoundedLayout
-
-
-def _parts(drawing: Any) -> Iterator[Any]:
-    for part in drawing.subfigs:
-        yield part
-        yield from _parts(part)
+    return matplotlib.figure.Figure(figsize=(max(columns * panel[0], 5.0), rows * panel[1] + legend), layout=RoundedLayout())
 
 
 def grid(count: int, columns: int = 3, panel: tuple[float, float] = PANEL, legend: float = 0.5) -> tuple[Any, list[Any]]:

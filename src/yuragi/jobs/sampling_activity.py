@@ -60,7 +60,7 @@ def run(
     data = binary_images(dataset, **spec.data.model_dump())
     # Each trial has a sample of the synapses of its own.
     trials, wanted_by = max((getattr(spec, name).trials, f"{name}.trials") for name in Description.model_fields)
-    fits = {"pixels": data.train.bits.shape[1], "classes": data.classes, "fewest": trials, "wanted_by": wanted_by}
+    fits = {"pixels": data.pixels, "classes": data.classes, "fewest": trials, "wanted_by": wanted_by}
     networks = {arm_and_seed(path)[1]: read_posterior(path, **fits) for path in posteriors}
     activations = {}
     if twins:

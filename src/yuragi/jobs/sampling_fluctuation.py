@@ -47,9 +47,9 @@ def run(images: InputPath, posterior: InputPath, table: OutputPath, lags: Output
     from yuragi.sampling.store import read_posterior
 
     parts = binary_images(read_netcdf(images, "images"), **spec.data.model_dump())
-    pixels, classes, fewest = parts.train.bits.shape[1], parts.classes, spec.samples or 2
+    wanted_by = f"samples = {json.dumps(spec.samples)}"
     found = continued(
-        read_posterior(posterior, pixels=pixels, classes=classes, fewest=fewest, wanted_by=f"samples = {json.dumps(spec.samples)}"),
+        read_posterior(posterior, pixels=parts.pixels, classes=parts.classes, fewest=spec.samples or 2, wanted_by=wanted_by),
         parts.train.bits,
         parts.train.labels,
         parts.test.bits,

@@ -45,14 +45,13 @@ def run(images: InputPath, table: OutputPath, examples: OutputPath, *, spec: Spe
         return np.random.default_rng(derive_seed(spec.seed, "memory", name))
 
     parts = binary_images(read_netcdf(images, "images"), **spec.data.model_dump())
-    pixels = parts.train.bits.shape[1]
     # Before the networks learn, which takes the most of the time.
     for cue in spec.cues:
-        if not 0 < round(cue * pixels) < pixels:
-            raise InputError(f"--cues: {cue:g} is {round(cue * pixels)} of {pixels} pixels; a cue leaves out some pixels and has some")
+        if not 0 < round(cue * parts.pixels) < parts.pixels:
+            raise InputError(f"--cues: {cue:g} is {round(cue * parts.pixels)} of {parts.pixels} pixels; a cue leaves out some pixels and has some")
     if spec.storage.stored > len(parts.train.bits):
         raise InputError(f"--storage: stored = {spec.storage.stored}: there are data.train_images = {len(parts.train.bits)}; lower it")
-    told = None if posterior is None else read_posterior(posterior, pixels=pixels, classes=parts.classes)
+    told = None if posterior is None else read_posterior(posterior, pixels=parts.pixels, classes=parts.classes)
     drawing = spec.generative.learn(parts.train, parts.classes, generator("generative"))
     storing, stored = spec.storage.learn(parts.train, generator("storage"))
     common = {"resamples": spec.resamples}

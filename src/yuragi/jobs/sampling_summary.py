@@ -45,7 +45,7 @@ def run(
     require_arms(str(one["arm"].item()) for one in found)
     by_arm: dict[str, list] = {}
     for path in posteriors:
-        by_arm.setdefault(arm_and_seed(path)[0], []).append(read_posterior(path, pixels=data.train.bits.shape[1], classes=data.classes))
+        by_arm.setdefault(arm_and_seed(path)[0], []).append(read_posterior(path, pixels=data.pixels, classes=data.classes))
     mixed = mixing_table(by_arm, found)
     for path in twins or []:
         arm, seed = arm_and_seed(path)

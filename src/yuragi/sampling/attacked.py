@@ -6,7 +6,7 @@ Nothing here takes part in learning: gradients are what an attacker brings.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -125,13 +125,11 @@ class SampledNetwork(nn.Module):
 
     def surrogate(self, samples: int | None = None) -> SampledNetwork:
         """The deterministic stand-in, of as many samples or fewer, on the same device."""
-        shape, options = self.image_shape, {"samples": samples, "forward": "mean_field", "rule": self.rule}
-        return SampledNetwork(self._posterior, shape, self.binarise.threshold, **options).to(self.weights0.device)
+        return self._with(samples=samples, forward="mean_field")
 
     def averaging(self, draws: int) -> SampledNetwork:
         """The same samples, ``draws`` of which make one answer, on the same device."""
-        options = {"forward": "sampled", "averaged": draws, "rule": self.rule}
-        return SampledNetwork(self._posterior, self.image_shape, self.binarise.threshold, **options).to(self.weights0.device)
+        return self._with(averaged=draws)
 
     def noise_free(self) -> SampledNetwork:
         """What attacks that do not adapt to noise take: `surrogate`."""
@@ -140,6 +138,9 @@ class SampledNetwork(nn.Module):
     def mean_answer(self, logits: Tensor) -> Tensor:
         """log E[q_c] over the first dimension of logits (draw, …, class), up to the normalisation: the posterior mean."""
         return logits.logsumexp(0) - math.log(len(logits))
+
+    def _with(self, **options: Any) -> SampledNetwork:
+        return SampledNetwork(self._posterior, self.image_shape, self.binarise.threshold, rule=self.rule, **options).to(self.weights0.device)
 
     def _by_samples(self, bits: Tensor, generator: torch.Generator, draws: int) -> Tensor:
         """Rows are ordered by their sample of the synapses, so that a product of matrices serves all rows of one sample."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,11 @@ class BinaryImages:
     test: Part
     classes: int
     image_shape: tuple[int, int, int]
+
+    @property
+    def pixels(self) -> int:
+        """Bits of an image."""
+        return math.prod(self.image_shape)
 
 
 def binary_images(dataset: xr.Dataset, *, threshold: float = 0.5, train_images: int, validation_images: int, test_images: int) -> BinaryImages:

@@ -86,6 +86,13 @@ class SamplingSettings(Settings):
         """Presynaptic units of each set of connections, the bias among them."""
         return tuple(width + self.bias for width in self.layers[:-1])
 
+    def offsets(self, below: int) -> np.ndarray:
+        """What is taken from ± grain n_ij of layer ``below``: grain K / 2 for free signs and biases, 0 for fixed signs (source,), int32."""
+        offsets = np.full(self.sources[below], self.grain * self.synapses // 2, dtype=np.int32)
+        if self.signs != "free":
+            offsets[: self.layers[below]] = 0
+        return offsets
+
     @property
     def gains(self) -> np.ndarray:
         """g of the layers 1 … L (layer,).
@@ -153,15 +160,13 @@ class Synapses:
     def from_prior(cls, settings: SamplingSettings, generator: np.random.Generator) -> Synapses:
         """Signs and counts drawn from the prior."""
         steps, offsets, counts = [], [], []
-        for post, source, width in zip(settings.layers[1:], settings.sources, settings.layers[:-1], strict=True):
+        for below, (post, source, width) in enumerate(zip(settings.layers[1:], settings.sources, settings.layers[:-1], strict=True)):
             sign = np.ones((post, source), dtype=np.int16)
-            offset = np.full(source, settings.grain * settings.synapses // 2, dtype=np.int32)
             if settings.signs != "free":
                 drawn = generator.random((1 if settings.signs == "presynaptic" else post, width)) < settings.excitatory
                 sign[:, :width] = np.where(drawn, 1, -1)
-                offset[:width] = 0
             steps.append(settings.grain * sign)
-            offsets.append(offset)
+            offsets.append(settings.offsets(below))
             counts.append(generator.binomial(settings.synapses, settings.prior, (post, source)).astype(np.uint8))
         return cls(settings, tuple(steps), tuple(offsets), tuple(counts))
 

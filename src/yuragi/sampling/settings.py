@@ -77,7 +77,7 @@ class NetworkSettings(Settings):
         """The network for these images. Errors: `InputError` where the drives do not fit the layers."""
         from yuragi.sampling.model import SamplingSettings
 
-        layers = (data.train.bits.shape[1], *self.hidden, self.copies * data.classes)
+        layers = (data.pixels, *self.hidden, self.copies * data.classes)
         if isinstance(self.drive, tuple) and len(self.drive) != len(layers) - 1:
             raise InputError(f"drive = {list(self.drive)}: {len(layers) - 1} layers lie above the pixels; give so many numbers, or one for all")
         return SamplingSettings(layers=layers, **self.model_dump(exclude={"hidden"}))

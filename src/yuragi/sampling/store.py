@@ -102,7 +102,7 @@ def posterior_of(found: xr.Dataset, path: str | os.PathLike[str]) -> Posterior:
         steps.append(read(f"steps{below}", post, source))
         _refuse(steps[below], _wrong_steps(settings, steps[below]), f"steps{below}", f"a step of ±{settings.grain} as its settings say", path)
         offsets.append(read(f"offsets{below}", source))
-        _refuse(offsets[below], offsets[below] != _offsets(settings, below), f"offsets{below}", "the offset that its settings say", path)
+        _refuse(offsets[below], offsets[below] != settings.offsets(below), f"offsets{below}", "the offset that its settings say", path)
     sweeps = read("sweep", samples)
     wrong = ~_whole(sweeps, 2**53)
     wrong[1:] |= ~(sweeps[1:] > sweeps[:-1])
@@ -130,14 +130,6 @@ def _wrong_steps(settings: SamplingSettings, steps: np.ndarray) -> np.ndarray:
     if settings.signs == "presynaptic":
         wrong[:, :fixed] |= steps[:, :fixed] != steps[:1, :fixed]
     return wrong
-
-
-def _offsets(settings: SamplingSettings, below: int) -> np.ndarray:
-    """The offsets of a set of connections, which its settings tell (source,)."""
-    offsets = np.full(settings.sources[below], settings.grain * settings.synapses // 2)
-    if settings.signs != "free":
-        offsets[: settings.layers[below]] = 0
-    return offsets
 
 
 def _refuse(values: np.ndarray, wrong: np.ndarray, name: str, wanted: str, path: str | os.PathLike[str]) -> None:
